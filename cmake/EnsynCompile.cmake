@@ -1,0 +1,20 @@
+# Compiler settings of our own targets: ensyn_compile_options(<target>).
+
+function(ensyn_compile_options target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  # Noise and results must not depend on what the compiler contracts: every fused multiply-add is written out.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -Wall -Wextra -Wconversion
+                                           -Wshadow -Wnon-virtual-dtor>)
+  # GCC 12 warns about its own std::string operator+ (gcc.gnu.org/bugzilla 105651).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+  endif()
+  if(ENSYN_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+  endif()
+  if(ENSYN_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${ENSYN_SANITIZE} -fno-omit-frame-pointer
+                                             -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=${ENSYN_SANITIZE})
+  endif()
+endfunction()

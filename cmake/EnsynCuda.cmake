@@ -1,0 +1,24 @@
+# Finds the CUDA toolkit when it is wanted; sets ENSYN_CUDA. No GPU is needed to build.
+
+set(ENSYN_CUDA OFF)
+if(ENSYN_ENABLE_CUDA STREQUAL "ON" OR ENSYN_ENABLE_CUDA STREQUAL "AUTO")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    # `native` fails where there is no GPU, so the list is named.
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 75 80 86 89 90 100 120)
+    endif()
+    set(CMAKE_CUDA_STANDARD 20)
+    set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    set(ENSYN_CUDA ON)
+  elseif(ENSYN_ENABLE_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "ENSYN_ENABLE_CUDA=ON, but no CUDA compiler was found: put nvcc on PATH, set CUDACXX, "
+                        "or configure with -DENSYN_ENABLE_CUDA=OFF")
+  endif()
+elseif(NOT ENSYN_ENABLE_CUDA STREQUAL "OFF")
+  message(FATAL_ERROR "ENSYN_ENABLE_CUDA is '${ENSYN_ENABLE_CUDA}': it must be AUTO, ON or OFF")
+endif()
+message(STATUS "ensyn: CUDA ${ENSYN_CUDA}")

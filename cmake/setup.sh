@@ -1,0 +1,94 @@
+# Sourced by the scripts that build: makes sure that tools and libraries are there.
+#
+#   need PACKAGE...   each is a Debian package. What is not to be found is installed through apt where that can be
+#                     done, and otherwise named, and the script ends.
+#   want PACKAGE...   the same, but the script goes on without.
+#
+# A package counts as there when what it is for can be used, wherever it came from.
+
+has_header() {
+  printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$1" | ${CXX:-c++} -std=c++20 -E -x c++ - >/dev/null 2>&1
+}
+
+has_command() { command -v "$1" >/dev/null 2>&1; }
+
+is_there() {
+  case $1 in
+    g++) has_command "${CXX:-c++}" ;;
+    ninja-build) has_command ninja ;;
+    zlib1g-dev) has_header zlib.h ;;
+    nlohmann-json3-dev) has_header nlohmann/json.hpp ;;
+    libhwy-dev) has_header hwy/highway.h ;;
+    libcli11-dev) has_header CLI/CLI.hpp ;;
+    libgtest-dev) has_header gtest/gtest.h ;;
+    libgmock-dev) has_header gmock/gmock.h ;;
+    libbenchmark-dev) has_header benchmark/benchmark.h ;;
+    libclang-rt-14-dev) compgen -G '/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a' >/dev/null ;;
+    dataset-fashion-mnist)
+      compgen -G '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte*' >/dev/null ||
+        compgen -G "${ENSYN_DATA_DIR:-/nowhere}/fashion-mnist/train-images-idx3-ubyte*" >/dev/null ;;
+    *) has_command "$1" ;;
+  esac
+}
+
+missing_of() {
+  local package
+  for package in "$@"; do
+    is_there "$package" || echo "$package"
+  done
+}
+
+# Runs its arguments as root, or fails when that cannot be done.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif has_command sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+    sudo "$@"
+  else
+    return 1
+  fi
+}
+
+apt_install() {
+  has_command apt-get && as_root true || return 1
+  echo "installing: $*"
+  # An update that fails (one source down) need not matter to what is installed.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -q update || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -q -y --no-install-recommends install "$@" </dev/null
+}
+
+need() {
+  local missing
+  missing=$(missing_of "$@")
+  # shellcheck disable=SC2086
+  if [ -n "$missing" ] && apt_install $missing; then
+    missing=$(missing_of $missing)
+  fi
+  if [ -n "$missing" ]; then
+    echo "Not found: what these Debian packages hold. Please install them, or their like on this system:" >&2
+    echo "  apt-get install" $missing >&2
+    exit 1
+  fi
+  need_version
+}
+
+want() {
+  local missing
+  missing=$(missing_of "$@")
+  # shellcheck disable=SC2086
+  if [ -n "$missing" ] && ! apt_install $missing; then
+    echo "going on without:" $missing
+  fi
+}
+
+need_version() {
+  local found
+  found=$(cmake --version | sed -n '1s/.* //p')
+  if [ "$(printf '%s\n' 3.25 "$found" | sort -V | head -n 1)" != 3.25 ]; then
+    echo "cmake is $found: ensyn needs 3.25 or newer (Debian 12 has it; elsewhere: pip install cmake)" >&2
+    exit 1
+  fi
+}
+
+build_packages="g++ cmake ninja-build zlib1g-dev nlohmann-json3-dev libhwy-dev libcli11-dev"
+test_packages="$build_packages pkg-config libgtest-dev libgmock-dev libbenchmark-dev python3"

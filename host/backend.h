@@ -1,0 +1,47 @@
+/// \file
+/// The boundary between the API and what computes. An engine owns the state of one population and runs many
+/// steps per call, so that a thread pool, a CUDA graph or a persistent kernel can each do it its own way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ensyn/config.h"
+#include "ensyn/dataset.h"
+#include "ensyn/evaluation.h"
+#include "host/state.h"
+
+namespace ensyn {
+
+class Engine {
+ public:
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  virtual ~Engine() = default;
+
+  /// Runs steps [first, first + count) on every member; they must lie within one epoch. \throws
+  /// DivergenceError
+  virtual void train(std::uint64_t first, std::uint64_t count) = 0;
+
+  /// The three readings of every member; `data` fits the architecture and `config` is valid.
+  virtual std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) = 0;
+
+  [[nodiscard]] virtual NetworkState read(int member) const = 0;
+  virtual void write(int member, const NetworkState& state) = 0;
+  [[nodiscard]] virtual EpochSums epoch_sums(int member) const = 0;
+  /// Called between epochs.
+  virtual void clear_epoch_sums() = 0;
+
+  [[nodiscard]] virtual std::string backend() const = 0;
+  [[nodiscard]] virtual std::string device() const = 0;
+};
+
+/// Chooses the backend by `execution`; the members' states are as `initial_state` gives them. All arguments
+/// are valid and agree with each other. \throws DeviceError, OutOfMemoryError
+[[nodiscard]] std::unique_ptr<Engine> make_engine(const PopulationConfig& config, const Dataset& train_data,
+                                                  const ExecutionConfig& execution);
+
+}  // namespace ensyn

@@ -1,0 +1,36 @@
+/// \file
+/// Checkpoints: safetensors files holding everything that resuming bitwise needs.
+///
+/// Tensors of member m (prefix `m<m>.`, left out when there is one member) and layer l: `layer<l>.mu`,
+/// `.phi`,
+/// `.sigma`, `.mu.moment1`, `.mu.moment2`, `.phi.moment1`, `.phi.moment2`, of shape rows x columns; for
+/// homogeneous noise `phi`, `phi.moment1`, `phi.moment2`, `sigma` of shape 1 instead of the per-layer ones.
+/// dtype F32 or F64 by the population's precision. Metadata (strings): `format` = "ensyn", `format_version`,
+/// `noise_contract`, `step`, `train_examples`, `config` (JSON), `epoch_sums` (JSON, one entry per member; the
+/// NLL written so that it reads back exactly).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "ensyn/config.h"
+#include "host/state.h"
+
+namespace ensyn {
+
+struct Checkpoint {
+  PopulationConfig config;
+  std::uint64_t step = 0;
+  std::uint64_t train_examples = 0;  ///< size of the training set, which fixes the meaning of `step`
+  std::vector<NetworkState> members;
+};
+
+/// Writes to a temporary file in the same folder, then renames. \throws IoError
+void write_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
+
+/// Validates everything: header, version, configuration, names, shapes, sizes, finite values. \throws
+/// IoError, DataError
+[[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& file);
+
+}  // namespace ensyn

@@ -1,0 +1,71 @@
+/// \file
+/// One network of the CPU backend: its state in the layout of layout.h and the constants of its steps.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ensyn/config.h"
+#include "ensyn/detail/rates.h"
+#include "host/cpu/kernels.h"
+#include "host/cpu/layout.h"
+#include "host/state.h"
+
+namespace ensyn::cpu {
+
+[[nodiscard]] std::vector<LayerShape> layer_shapes(const Architecture& architecture);
+
+template <class T>
+class Member {
+ public:
+  /// \param fraction B/N, by which costs are scaled.
+  Member(const Architecture& architecture, const NetworkConfig& config, std::uint32_t stream, double fraction);
+
+  void import_state(const NetworkState& state);
+  [[nodiscard]] NetworkState export_state() const;
+
+  [[nodiscard]] bool homogeneous() const noexcept { return config_.noise == NoiseKind::homogeneous; }
+  [[nodiscard]] const std::vector<LayerShape>& shapes() const noexcept { return shapes_; }
+  [[nodiscard]] std::uint32_t stream() const noexcept { return stream_; }
+  [[nodiscard]] std::uint64_t seed() const noexcept { return config_.seed; }
+
+  /// Row group `group` of layer `layer`.
+  [[nodiscard]] RowGroup<T> row_group(int layer, int group) noexcept;
+
+  /// Adam's constants of the step with zero-based number `step`, and the costs.
+  [[nodiscard]] UpdateRates<T> update_rates(std::uint64_t step) const;
+  [[nodiscard]] CostRates<T> cost_rates() const noexcept;
+  [[nodiscard]] std::vector<NoiseStream> noise(std::uint64_t step, Purpose purpose) const;
+
+  /// The shared sigma of homogeneous noise.
+  struct Shared {
+    T phi = 0, moment1 = 0, moment2 = 0;
+  };
+  [[nodiscard]] T shared_sigma(const Shared& shared) const;
+  /// `noise_gradient` is the sum over all parameters of dL/dw * xi.
+  void update_shared(Shared& shared, double noise_gradient, const UpdateRates<T>& rates) const;
+
+  /// mu and sigma of a layer as padded rows x stride arrays.
+  void copy_weights(int layer, T* mu, T* sigma) const;
+
+  Shared shared;
+  EpochSums sums;
+
+ private:
+  [[nodiscard]] int fields() const noexcept { return homogeneous() ? kHomogeneousFields : kHeterogeneousFields; }
+  template <class Visit>
+  void for_elements(int layer, const Visit& visit) const;
+
+  NetworkConfig config_;
+  std::uint32_t stream_;
+  double parameters_;
+  std::vector<LayerShape> shapes_;
+  std::vector<Array<T>> layers_;
+  std::vector<CostTermGradient<T>> costs_;
+  T magnitude_ = 0, inverse_variance_ = 0;
+};
+
+extern template class Member<float>;
+extern template class Member<double>;
+
+}  // namespace ensyn::cpu

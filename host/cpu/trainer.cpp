@@ -1,0 +1,206 @@
+#include "host/cpu/trainer.h"
+
+#include <cmath>
+
+namespace ensyn::cpu {
+namespace {
+
+/// Cost of one row group relative to the others: its columns, and again for the first layer's forward product.
+int cost_of(const LayerShape& shape, bool first) {
+  return shape.stride() * (first ? 4 : 3);
+}
+
+}  // namespace
+
+template <class T>
+Team<T>::Team(const std::vector<LayerShape>& shapes, int batch, int threads)
+    : threads_(threads),
+      barrier_(threads),
+      minibatches_{Minibatch<T>(shapes.front(), batch), Minibatch<T>(shapes.front(), batch)},
+      activations_{Activations<T>(shapes, batch), Activations<T>(shapes, batch)},
+      nll_(static_cast<std::size_t>(batch)),
+      correct_(static_cast<std::size_t>(batch)) {
+  double total = 0;
+  for (std::size_t l = 0; l < shapes.size(); ++l) {
+    weights_.emplace_back(l == 0 ? 0 : shapes[l].elements());
+    for (int g = 0; g < shapes[l].row_groups(); ++g) items_.push_back({static_cast<int>(l), g});
+    total += static_cast<double>(shapes[l].row_groups()) * cost_of(shapes[l], l == 0);
+  }
+  for (int r = 0; r < threads; ++r) {
+    first_weights_.emplace_back(static_cast<std::size_t>(kRowGroup) * static_cast<std::size_t>(shapes[0].stride()));
+  }
+  noise_gradients_.resize(items_.size());
+  double done = 0;
+  shares_.push_back(0);
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const auto l = static_cast<std::size_t>(items_[i].layer);
+    const double cost = cost_of(shapes[l], l == 0);
+    // A group goes to the next thread when more than half of it lies beyond this thread's share.
+    while (static_cast<int>(shares_.size()) < threads &&
+           done + cost / 2 > total * static_cast<double>(shares_.size()) / threads) {
+      shares_.push_back(i);
+    }
+    done += cost;
+  }
+  while (static_cast<int>(shares_.size()) <= threads) shares_.push_back(items_.size());
+}
+
+template <class T>
+Trainer<T>::Trainer(Team<T>& team, Member<T>& member, const Dataset& data, const KernelTable<T>& kernels,
+                    const Stretch& stretch, int rank)
+    : team_(team),
+      member_(member),
+      data_(data),
+      kernels_(kernels),
+      stretch_(stretch),
+      rank_(rank),
+      batch_(static_cast<int>(team.nll_.size())),
+      begin_(batch_ * rank / team.threads_),
+      end_(batch_ * (rank + 1) / team.threads_),
+      shared_(member.shared),
+      sums_(member.sums) {}
+
+template <class T>
+void Trainer<T>::gather(std::uint64_t step) {
+  const std::uint64_t first = step % stretch_.steps_per_epoch * static_cast<std::uint64_t>(batch_);
+  for (int b = begin_; b < end_; ++b) {
+    minibatch(step).gather(data_, kernels_, b, stretch_.order[first + static_cast<std::uint64_t>(b)]);
+  }
+}
+
+template <class T>
+UpdateInput<T> Trainer<T>::update_input(std::size_t layer, int group, std::uint64_t step) {
+  const int l = static_cast<int>(layer);
+  auto& act = activations(step);
+  return {.input = l == 0 ? minibatch(step).inputs.data() : act.output(l - 1),
+          .input_stride = l == 0 ? minibatch(step).stride : act.output_stride(l - 1),
+          .delta = act.delta(l) + group * kRowGroup,
+          .delta_stride = act.output_stride(l),
+          .batch = batch_};
+}
+
+template <class T>
+void Trainer<T>::forward_first_group(int group, const T* weights, std::uint64_t step) {
+  const int row = group * kRowGroup;
+  activations(step).forward_first(kernels_, minibatch(step), weights, row,
+                                   std::min(kRowGroup, member_.shapes()[0].rows - row), batch_);
+}
+
+template <class T>
+void Trainer<T>::update_homogeneous(std::uint64_t step) {
+  const UpdateRates<T> rates = member_.update_rates(step);
+  for (std::size_t i = team_.shares_[static_cast<std::size_t>(rank_)];
+       i < team_.shares_[static_cast<std::size_t>(rank_) + 1]; ++i) {
+    const auto [layer, group] = team_.items_[i];
+    team_.noise_gradients_[i] =
+        kernels_.update_homogeneous(member_.row_group(layer, group),
+                                    update_input(static_cast<std::size_t>(layer), group, step), rates);
+  }
+  team_.barrier_.wait();
+  // Every thread adds the parts in the same order and so knows the new sigma without asking.
+  double sum = 0;
+  for (const T part : team_.noise_gradients_) sum += static_cast<double>(part);
+  member_.update_shared(shared_, sum, rates);
+}
+
+template <class T>
+void Trainer<T>::advance(const std::uint64_t* updated, const std::uint64_t* sampled) {
+  const bool homogeneous = member_.homogeneous();
+  if (homogeneous && updated != nullptr) update_homogeneous(*updated);
+  if (homogeneous && sampled == nullptr) return;
+
+  UpdateRates<T> rates{};
+  if (!homogeneous && updated != nullptr) rates = member_.update_rates(*updated);
+  const CostRates<T> costs = member_.cost_rates();
+  std::vector<NoiseStream> noise;
+  if (sampled != nullptr) noise = member_.noise(*sampled, Purpose::training);
+  const T sigma = homogeneous ? member_.shared_sigma(shared_) : T(0);
+  const auto rank = static_cast<std::size_t>(rank_);
+  for (std::size_t i = team_.shares_[rank]; i < team_.shares_[rank + 1]; ++i) {
+    const auto [layer, group] = team_.items_[i];
+    const auto l = static_cast<std::size_t>(layer);
+    const RowGroup<T> rows = member_.row_group(layer, group);
+    SampleOutput<T> out;
+    if (sampled != nullptr) {
+      const auto row = static_cast<std::size_t>(group * kRowGroup);
+      out.noise = &noise[l];
+      out.weights = l == 0 ? team_.first_weights_[rank].data()
+                           : team_.weights_[l].data() + row * static_cast<std::size_t>(member_.shapes()[l].stride());
+    }
+    if (homogeneous) {
+      kernels_.sample_homogeneous(rows, sigma, out);
+    } else {
+      UpdateInput<T> input;
+      if (updated != nullptr) input = update_input(l, group, *updated);
+      kernels_.advance_heterogeneous(rows, updated != nullptr ? &input : nullptr, rates, costs,
+                                     sampled != nullptr ? &out : nullptr);
+    }
+    if (sampled != nullptr && l == 0) forward_first_group(group, out.weights, *sampled);
+  }
+}
+
+template <class T>
+void Trainer<T>::examples_pass(std::uint64_t step) {
+  auto& act = activations(step);
+  const int last = act.layers() - 1;
+  std::vector<const T*> weights;
+  for (const auto& w : team_.weights_) weights.push_back(w.data());
+  act.forward_hidden(kernels_, weights, begin_, end_);
+  kernels_.loss({.logits = act.output(last) + static_cast<std::ptrdiff_t>(begin_) * act.output_stride(last),
+                 .stride = act.output_stride(last),
+                 .classes = member_.shapes().back().rows,
+                 .batch = end_ - begin_,
+                 .labels = minibatch(step).labels.data() + begin_,
+                 .nll = team_.nll_.data() + begin_,
+                 .correct = team_.correct_.data() + begin_});
+  act.backward(kernels_, weights, begin_, end_);
+}
+
+/// Adds the step's loss; every thread does, and so knows of a divergence. \returns whether the loss is finite.
+template <class T>
+bool Trainer<T>::account() {
+  double nll = 0;
+  for (const T value : team_.nll_) nll += static_cast<double>(value);
+  if (!std::isfinite(nll)) return false;
+  sums_.nll += nll;
+  sums_.examples += static_cast<std::uint64_t>(batch_);
+  for (const auto correct : team_.correct_) sums_.correct += correct;
+  return true;
+}
+
+template <class T>
+std::uint64_t Trainer<T>::run() {
+  const std::uint64_t end = stretch_.first + stretch_.count;
+  gather(stretch_.first);
+  team_.barrier_.wait();
+  std::uint64_t diverged = kNoStep;
+  for (std::uint64_t step = stretch_.first; step < end; ++step) {
+    const std::uint64_t previous = step - 1;
+    advance(step == stretch_.first ? nullptr : &previous, &step);
+    team_.barrier_.wait();
+    examples_pass(step);
+    if (step + 1 < end) gather(step + 1);
+    team_.barrier_.wait();
+    if (!account()) {
+      diverged = step;
+      break;
+    }
+  }
+  if (diverged == kNoStep) {
+    const std::uint64_t previous = end - 1;
+    advance(&previous, nullptr);
+  }
+  team_.barrier_.wait();
+  if (rank_ == 0) {
+    member_.shared = shared_;
+    member_.sums = sums_;
+  }
+  return diverged;
+}
+
+template class Team<float>;
+template class Team<double>;
+template class Trainer<float>;
+template class Trainer<double>;
+
+}  // namespace ensyn::cpu

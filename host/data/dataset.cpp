@@ -1,0 +1,341 @@
+#include "ensyn/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "ensyn/error.h"
+#include "host/data/idx.h"
+#include "host/io/file.h"
+#include "host/io/gzip.h"
+#include "host/io/message.h"
+
+namespace ensyn {
+
+/// A window on shared buffers: subsets and copies hold no examples of their own.
+struct Dataset::Storage {
+  struct Buffers {
+    std::vector<std::uint8_t> bytes;
+    std::vector<float> floats;
+    std::vector<std::uint8_t> labels;
+  };
+  std::shared_ptr<const Buffers> buffers;
+  std::size_t first = 0;
+  std::size_t count = 0;
+  int feature_count = 0;
+  int classes = 0;
+  Normalization normalization;
+  std::string name;
+
+  [[nodiscard]] std::size_t width() const noexcept { return static_cast<std::size_t>(feature_count); }
+};
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDefaultClasses = 10;
+constexpr int kMaxClasses = 256;
+constexpr Normalization kFashionMnist{255.0, 0.2860, 0.3530};
+
+[[noreturn]] void fail(const std::string& source, const std::string& what) {
+  throw DataError("data set " + quote(source) + ": " + what);
+}
+
+void check_shape(std::size_t features, std::size_t examples, int feature_count, int classes,
+                 const std::string& source) {
+  if (feature_count < 1) {
+    fail(source, "feature_count = " + std::to_string(feature_count) + ": it must be at least 1");
+  }
+  if (classes < 2 || classes > kMaxClasses) {
+    fail(source, "classes = " + std::to_string(classes) + ": it must be from 2 to 256");
+  }
+  if (examples == 0) {
+    fail(source, "it is empty; give at least one example");
+  }
+  const auto width = static_cast<std::size_t>(feature_count);
+  if (features / width != examples || features % width != 0) {
+    fail(source, std::to_string(features) + " feature values do not make " + std::to_string(examples) +
+                     " examples (one for each label) of " + std::to_string(width) + " features");
+  }
+}
+
+void check_labels(std::span<const std::uint8_t> labels, int classes, const std::string& source) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] >= classes) {
+      fail(source, "example " + std::to_string(i) + " (counted from 0) has label " +
+                       std::to_string(labels[i]) + ", but labels go from 0 to " +
+                       std::to_string(classes - 1));
+    }
+  }
+}
+
+void check_normalization(const Normalization& value, const std::string& source) {
+  if (!(value.maximum > 0) || !std::isfinite(value.maximum)) {
+    fail(source, "normalisation maximum = " + shown(value.maximum) + ": it must be a number above 0");
+  }
+  if (!std::isfinite(value.mean)) {
+    fail(source, "normalisation mean = " + shown(value.mean) + ": it must be a finite number");
+  }
+  if (!(value.sd > 0) || !std::isfinite(value.sd)) {
+    fail(source, "normalisation sd = " + shown(value.sd) + ": it must be a number above 0");
+  }
+  for (const double byte : {0.0, 255.0}) {
+    const double input = (byte / value.maximum - value.mean) / value.sd;
+    if (!(std::abs(input) <= static_cast<double>(std::numeric_limits<float>::max()))) {
+      fail(source, "normalisation maximum = " + shown(value.maximum) + ", mean = " + shown(value.mean) +
+                       ", sd = " + shown(value.sd) + " makes byte " + shown(byte) +
+                       " overflow; check the three");
+    }
+  }
+}
+
+struct IdxPair {
+  std::vector<std::uint8_t> features, labels;
+  int feature_count = 0;
+};
+
+IdxArray read_idx(const fs::path& file) {
+  const auto source = file.string();
+  return parse_idx(gunzip_if_gzip(read_file(file), source), source);
+}
+
+IdxPair read_idx_pair(const fs::path& images_file, const fs::path& labels_file) {
+  auto images = read_idx(images_file);
+  auto labels = read_idx(labels_file);
+  if (images.sizes.size() < 2) {
+    throw DataError(quote(images_file.string()) +
+                    ": it has 1 dimension, but images have 2 or more; check "
+                    "that image and label files are not exchanged");
+  }
+  if (labels.sizes.size() != 1) {
+    throw DataError(quote(labels_file.string()) + ": it has " + std::to_string(labels.sizes.size()) +
+                    " dimensions, but labels have 1; check that image and label files are not exchanged");
+  }
+  if (images.sizes[0] != labels.sizes[0]) {
+    throw DataError(quote(images_file.string()) + " has " + std::to_string(images.sizes[0]) +
+                    " images, but " + quote(labels_file.string()) + " has " +
+                    std::to_string(labels.sizes[0]) + " labels; use two files that belong together");
+  }
+  const auto width = images.values.size() / images.sizes[0];
+  if (width > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    throw DataError(quote(images_file.string()) + ": an image has " + std::to_string(width) +
+                    " values, which is beyond 2^31; crop or split the images");
+  }
+  return {std::move(images.values), std::move(labels.values), static_cast<int>(width)};
+}
+
+/// `classes` 0: as many as the labels need, and at least ten.
+int classes_of(const IdxPair& pair, const fs::path& labels_file, int classes) {
+  if (classes == 0) {
+    return std::max(kDefaultClasses, 1 + *std::max_element(pair.labels.begin(), pair.labels.end()));
+  }
+  check_labels(pair.labels, classes, labels_file.string());
+  return classes;
+}
+
+/// The file as it is or with `.gz`; nothing when there is neither.
+std::optional<fs::path> find_file(const fs::path& folder, const char* name) {
+  std::error_code ignored;
+  for (const char* ending : {"", ".gz"}) {
+    auto file = folder / (std::string(name) + ending);
+    if (fs::exists(file, ignored)) {
+      return file;
+    }
+  }
+  return std::nullopt;
+}
+
+constexpr const char* kTrainImages = "train-images-idx3-ubyte";
+constexpr const char* kTrainLabels = "train-labels-idx1-ubyte";
+constexpr const char* kTestImages = "t10k-images-idx3-ubyte";
+constexpr const char* kTestLabels = "t10k-labels-idx1-ubyte";
+constexpr const char* kFolderFiles[] = {kTrainImages, kTrainLabels, kTestImages, kTestLabels};
+
+fs::path need_file(const fs::path& folder, const char* name) {
+  if (auto file = find_file(folder, name)) {
+    return *file;
+  }
+  throw IoError(
+      "folder " + quote(folder.string()) + " has no " + name + " and no " + name +
+      ".gz; put the four IDX files (train and t10k, images and labels) there or name another folder");
+}
+
+TrainTest load_folder(const fs::path& folder, Normalization normalization, int classes,
+                      const std::string& name) {
+  std::error_code code;
+  if (!fs::is_directory(folder, code)) {
+    throw io_error("read data folder", folder, code ? code.value() : ENOTDIR);
+  }
+  const auto train_labels = need_file(folder, kTrainLabels);
+  const auto test_labels = need_file(folder, kTestLabels);
+  const auto test_images = need_file(folder, kTestImages);
+  auto train = read_idx_pair(need_file(folder, kTrainImages), train_labels);
+  auto test = read_idx_pair(test_images, test_labels);
+  classes = classes_of(train, train_labels, classes);
+  classes_of(test, test_labels, classes);
+  if (train.feature_count != test.feature_count) {
+    throw DataError(quote(test_images.string()) + ": its images have " + std::to_string(test.feature_count) +
+                    " values, but those of the training set have " + std::to_string(train.feature_count) +
+                    "; use files that belong together");
+  }
+  const auto make = [&](IdxPair& pair) {
+    return Dataset::from_bytes(std::move(pair.features), std::move(pair.labels), pair.feature_count, classes,
+                               normalization, name);
+  };
+  return {make(train), make(test)};
+}
+
+bool has_any_file(const fs::path& folder) {
+  return std::any_of(std::begin(kFolderFiles), std::end(kFolderFiles),
+                     [&](const char* name) { return find_file(folder, name).has_value(); });
+}
+
+TrainTest load_downloaded(const std::string& name, Normalization normalization, const std::string& advice) {
+  const char* const variable = std::getenv("ENSYN_DATA_DIR");
+  std::vector<fs::path> folders;
+  std::string looked = "ENSYN_DATA_DIR (not set)";
+  if (variable != nullptr && *variable != '\0') {
+    folders.push_back(fs::path(variable) / name);
+    looked = quote(folders.back().string()) + " (ENSYN_DATA_DIR)";
+  }
+  for (const char* parent : {"/usr/share/datasets", "./data"}) {
+    folders.push_back(fs::path(parent) / name);
+    looked += ", " + quote(folders.back().string());
+  }
+  for (const auto& folder : folders) {
+    // A folder with some of the files is the one that was meant; what it lacks is then an error.
+    if (has_any_file(folder)) {
+      return load_folder(folder, normalization, kDefaultClasses, name);
+    }
+  }
+  throw IoError("data set " + name + " was not found; looked in " + looked + "; " + advice);
+}
+
+}  // namespace
+
+Dataset::Dataset(std::shared_ptr<const Storage> storage) noexcept : storage_(std::move(storage)) {}
+
+Dataset Dataset::from_bytes(std::vector<std::uint8_t> features, std::vector<std::uint8_t> labels,
+                            int feature_count, int classes, Normalization normalization, std::string name) {
+  check_shape(features.size(), labels.size(), feature_count, classes, name);
+  check_labels(labels, classes, name);
+  check_normalization(normalization, name);
+  const auto count = labels.size();
+  auto buffers = std::make_shared<Storage::Buffers>();
+  buffers->bytes = std::move(features);
+  buffers->labels = std::move(labels);
+  return Dataset(std::make_shared<Storage>(
+      Storage{std::move(buffers), 0, count, feature_count, classes, normalization, std::move(name)}));
+}
+
+Dataset Dataset::from_floats(std::vector<float> features, std::vector<std::uint8_t> labels, int feature_count,
+                             int classes, std::string name) {
+  check_shape(features.size(), labels.size(), feature_count, classes, name);
+  check_labels(labels, classes, name);
+  const auto bad =
+      std::find_if(features.begin(), features.end(), [](float value) { return !std::isfinite(value); });
+  if (bad != features.end()) {
+    const auto at = static_cast<std::size_t>(bad - features.begin());
+    const auto width = static_cast<std::size_t>(feature_count);
+    fail(name, "example " + std::to_string(at / width) + ", feature " + std::to_string(at % width) +
+                   " (counted from 0) is " + shown(static_cast<double>(*bad)) +
+                   "; replace it with a finite number or leave the example out");
+  }
+  const auto count = labels.size();
+  auto buffers = std::make_shared<Storage::Buffers>();
+  buffers->floats = std::move(features);
+  buffers->labels = std::move(labels);
+  return Dataset(std::make_shared<Storage>(
+      Storage{std::move(buffers), 0, count, feature_count, classes, Normalization{}, std::move(name)}));
+}
+
+Dataset Dataset::from_idx(const fs::path& images, const fs::path& labels, Normalization normalization,
+                          int classes) {
+  auto pair = read_idx_pair(images, labels);
+  if (classes != 0 && (classes < 2 || classes > kMaxClasses)) {
+    fail(images.string(), "classes = " + std::to_string(classes) + ": it must be 0 or from 2 to 256");
+  }
+  classes = classes_of(pair, labels, classes);
+  return from_bytes(std::move(pair.features), std::move(pair.labels), pair.feature_count, classes,
+                    normalization, images.string());
+}
+
+std::size_t Dataset::size() const noexcept {
+  return storage_->count;
+}
+int Dataset::feature_count() const noexcept {
+  return storage_->feature_count;
+}
+int Dataset::classes() const noexcept {
+  return storage_->classes;
+}
+const std::string& Dataset::name() const noexcept {
+  return storage_->name;
+}
+bool Dataset::holds_bytes() const noexcept {
+  return !storage_->buffers->bytes.empty();
+}
+const Normalization& Dataset::normalization() const noexcept {
+  return storage_->normalization;
+}
+
+std::span<const std::uint8_t> Dataset::bytes() const noexcept {
+  if (!holds_bytes()) {
+    return {};
+  }
+  return std::span(storage_->buffers->bytes)
+      .subspan(storage_->first * storage_->width(), storage_->count * storage_->width());
+}
+
+std::span<const float> Dataset::floats() const noexcept {
+  if (holds_bytes()) {
+    return {};
+  }
+  return std::span(storage_->buffers->floats)
+      .subspan(storage_->first * storage_->width(), storage_->count * storage_->width());
+}
+
+std::span<const std::uint8_t> Dataset::labels() const noexcept {
+  return std::span(storage_->buffers->labels).subspan(storage_->first, storage_->count);
+}
+
+Dataset Dataset::subset(std::size_t first, std::size_t count) const {
+  if (count == 0 || first >= size() || count > size() - first) {
+    fail(name(), "a subset of " + std::to_string(count) + " examples from number " + std::to_string(first) +
+                     " on is empty or beyond the " + std::to_string(size()) + " examples there are");
+  }
+  auto part = *storage_;
+  part.first += first;
+  part.count = count;
+  return Dataset(std::make_shared<Storage>(std::move(part)));
+}
+
+TrainTest load_idx_folder(const fs::path& folder, Normalization normalization) {
+  return load_folder(folder, normalization, 0, folder.string());
+}
+
+TrainTest load_named_dataset(const std::string& name) {
+  constexpr std::string_view kOptions =
+      "set ENSYN_DATA_DIR to the folder that holds it or name its own with --data DIR";
+  if (name == "digits") {
+    return load_digits();
+  }
+  if (name == "mnist") {
+    return load_downloaded(name, Normalization{}, std::string(kOptions));
+  }
+  if (name == "fashion-mnist") {
+    return load_downloaded(
+        name, kFashionMnist,
+        "install it with `apt install dataset-fashion-mnist`, or " + std::string(kOptions));
+  }
+  throw ConfigError("data set " + quote(name) +
+                    " is unknown: use digits, mnist or fashion-mnist, or name a "
+                    "folder of IDX files with --data DIR");
+}
+
+}  // namespace ensyn

@@ -1,0 +1,155 @@
+/// \file
+/// `ensyn evaluate MODEL`: how good a saved network is, with and without its noise.
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ensyn/ensyn.h"
+#include "host/driver/command.h"
+#include "host/driver/results.h"
+#include "host/driver/run_folder.h"
+#include "host/driver/settings.h"
+#include "host/driver/text.h"
+
+namespace ensyn::driver {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct EvaluateFlags : CommonFlags {
+  std::string model;
+};
+
+/// MODEL itself, or the model in the run folder MODEL.
+std::filesystem::path model_file(const std::filesystem::path& given) {
+  return std::filesystem::is_directory(given) ? RunFolder{given}.model() : given;
+}
+
+/// The data that the run which made the model was tested on, unless flags name others.
+EvaluateSettings resolve(const EvaluateFlags& flags, const std::filesystem::path& model) {
+  Values values;
+  const RunFolder folder{model.parent_path()};
+  Values asked;
+  overlay_given(asked, flags, evaluate_options());
+  if (!asked.has("data") && !asked.has("dataset") && std::filesystem::exists(folder.config())) {
+    const Values run = read_config_file(folder.config(), train_options());
+    for (const char* key : {"data", "dataset"}) {
+      if (run.has(key)) values.set(key, run.get(key, nlohmann::json()), run.origin(key));
+    }
+    if (run.has("limit_test"))
+      values.set("limit_test", run.get("limit_test", nlohmann::json()), run.origin("limit_test"));
+  }
+  values.overlay(asked);
+  return evaluate_settings(values);
+}
+
+/// The network alone. Loading binds a network to a training set, of which evaluation needs nothing but the
+/// size, so a blank one of that size stands in for it.
+Population load_network(const std::filesystem::path& model, const EvaluateSettings& settings) {
+  const CheckpointInfo info = read_checkpoint_info(model);
+  if (info.config.members.size() != 1) {
+    throw DataError(model.string() + " holds " + std::to_string(info.config.members.size()) +
+                    " networks: evaluate takes one");
+  }
+  // What the noise contract can put in order; damage would otherwise look like a lack of memory.
+  constexpr std::uint64_t kMostExamples = std::uint64_t{1} << 31;
+  if (info.train_examples > kMostExamples) {
+    throw DataError(model.string() + ": train_examples is " + std::to_string(info.train_examples) +
+                    ", more than ensyn can train on; the file is damaged");
+  }
+  const Architecture& architecture = info.config.architecture;
+  const auto blank = [&](std::uint64_t examples) {
+    const auto bytes = examples * static_cast<std::uint64_t>(architecture.inputs());
+    return Dataset::from_bytes(std::vector<std::uint8_t>(bytes), std::vector<std::uint8_t>(examples),
+                               architecture.inputs(), architecture.outputs());
+  };
+  Population loaded = Population::load(model, blank(info.train_examples), settings.execution);
+  if (!settings.seed) return loaded;
+  PopulationConfig config = info.config;
+  config.members.front().seed = *settings.seed;
+  Population reseeded(config, blank(static_cast<std::uint64_t>(config.batch)), settings.execution);
+  for (int layer = 0; layer < architecture.layers(); ++layer) {
+    reseeded.set_parameters(0, layer, loaded.parameters(0, layer));
+  }
+  return reseeded;
+}
+
+Dataset load_test_set(const EvaluateSettings& settings) {
+  if (!settings.data) throw ConfigError("no data to evaluate on: give --data DIR or --dataset NAME");
+  return load_data(*settings.data).test;
+}
+
+void check_fits(const Dataset& test, const Architecture& architecture) {
+  if (test.feature_count() == architecture.inputs() && test.classes() <= architecture.outputs()) return;
+  throw DataError(test.name() + " has " + std::to_string(test.feature_count()) + " features and " +
+                  std::to_string(test.classes()) + " classes, but the model has " +
+                  std::to_string(architecture.inputs()) + " inputs and " +
+                  std::to_string(architecture.outputs()) +
+                  " outputs: give data like those it was trained on");
+}
+
+void evaluate(const EvaluateFlags& flags) {
+  const std::filesystem::path model = model_file(flags.model);
+  const EvaluateSettings settings = resolve(flags, model);
+  if (!std::filesystem::exists(model)) {
+    throw DataError("model " + model.string() +
+                    " does not exist: give a model.safetensors or a run's folder");
+  }
+  const Dataset test = load_test_set(settings);
+  const Population network = [&] {
+    try {
+      return load_network(model, settings);
+    } catch (const IoError& error) {
+      throw DataError(error.what());
+    }
+  }();
+  check_fits(test, network.config().architecture);
+  const std::filesystem::path folder = settings.out.value_or(model.parent_path());
+  if (settings.out) create_folder(folder);
+
+  const auto start = std::chrono::steady_clock::now();
+  const Evaluation evaluation = network.evaluate(test, settings.evaluation).front();
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const Energy energy = network.energy(0);
+
+  json result = evaluation_json(evaluation);
+  result.update(energy_json(energy));
+  result["examples"] = test.size();
+  result["data"] = test.name();
+  result["model"] = std::filesystem::absolute(model).string();
+  result["eval_batch"] = settings.evaluation.batch;
+  result["averaging"] = name(settings.evaluation.averaging);
+  result["seconds"] = elapsed.count();
+  result["device"] = network.device();
+  result["backend"] = network.backend();
+  result["seed"] = network.config().members.front().seed;
+  const std::filesystem::path file = folder / "evaluation.json";
+  write_json(file, result);
+  if (flags.json) std::cout << result.dump(2) << '\n';
+  if (flags.prints_text()) {
+    std::cout << model.string() << " on " << grouped(test.size()) << " examples of " << test.name() << "\n"
+              << results_text(evaluation, energy)
+              << formatted("%-12s%10.4f  nats of mutual information between class and weights\n", "noise",
+                           evaluation.mutual_information)
+              << formatted("%-12s", "file") << file.string() << "\n";
+  }
+}
+
+}  // namespace
+
+Command add_evaluate(CLI::App& parent) {
+  CLI::App* app = parent.add_subcommand("evaluate", "accuracy, loss and calibration of a saved network");
+  const auto flags = std::make_shared<EvaluateFlags>();
+  app->add_option("MODEL", flags->model, "model.safetensors, or the folder of the run that made it")
+      ->required()
+      ->option_text(" ");
+  declare_common(*app, evaluate_options(), *flags);
+  return {app, [flags] { evaluate(*flags); }};
+}
+
+}  // namespace ensyn::driver

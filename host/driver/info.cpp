@@ -1,0 +1,85 @@
+/// \file
+/// `ensyn info`: what this build and this machine can do.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ensyn/ensyn.h"
+#include "host/driver/command.h"
+#include "host/driver/run_folder.h"
+#include "host/driver/settings.h"
+#include "host/driver/text.h"
+
+namespace ensyn::driver {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string listed(const std::vector<std::string>& items, const std::string& separator) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : separator) + item;
+  return text.empty() ? "none" : text;
+}
+
+/// \throws DeviceError, so that a script can ask before it starts something long.
+void check_device(const ExecutionConfig& execution) {
+  if (execution.device == DeviceKind::cuda && cuda_devices().empty()) {
+    throw DeviceError(
+        std::string("--device cuda: ") +
+        (build_info().cuda ? "no usable CUDA device answers" : "this build has no CUDA backend") +
+        "; use --device cpu");
+  }
+  const std::vector<std::string> sets = instruction_sets();
+  const std::string& wanted = execution.instruction_set;
+  if (wanted != "auto" && std::ranges::find(sets, wanted) == sets.end()) {
+    throw DeviceError("--instruction-set " + wanted + " is not to be had here: use auto or one of " +
+                      listed(sets, ", "));
+  }
+}
+
+void info(const CommonFlags& flags) {
+  Values values;
+  overlay_given(values, flags, info_options());
+  const InfoSettings settings = info_settings(values);
+  check_device(settings.execution);
+  const BuildInfo build = build_info();
+  const json result = {
+      {"version", build.version},
+      {"noise_contract", kNoiseContract},
+      {"compiler", build.compiler},
+      {"build_type", build.build_type},
+      {"cuda", build.cuda},
+      {"cuda_devices", cuda_devices()},
+      {"processor", processor_name()},
+      {"processors", available_processors()},
+      {"instruction_sets", instruction_sets()},
+  };
+  if (settings.out) {
+    create_folder(*settings.out);
+    write_json(*settings.out / "info.json", result);
+  }
+  if (flags.json) std::cout << result.dump(2) << '\n';
+  if (!flags.prints_text()) return;
+  const auto line = [](const char* name, const std::string& value) {
+    std::cout << formatted("%-18s", name) << value << "\n";
+  };
+  line("ensyn", build.version);
+  line("noise contract", std::to_string(kNoiseContract));
+  line("build", build.build_type + ", " + build.compiler + (build.cuda ? ", with CUDA" : ", without CUDA"));
+  line("processor", processor_name() + ", " + std::to_string(available_processors()) + " usable");
+  line("instruction sets", listed(instruction_sets(), ", "));
+  line("CUDA devices", listed(cuda_devices(), "; "));
+}
+
+}  // namespace
+
+Command add_info(CLI::App& parent) {
+  CLI::App* app = parent.add_subcommand("info", "version, noise contract, devices and build options");
+  const auto flags = std::make_shared<CommonFlags>();
+  declare_common(*app, info_options(), *flags);
+  return {app, [flags] { info(*flags); }};
+}
+
+}  // namespace ensyn::driver

@@ -1,0 +1,247 @@
+#include "host/driver/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <system_error>
+
+namespace ensyn::driver {
+namespace {
+
+using nlohmann::json;
+
+/// The number that is all of `text`, or nothing.
+template <class T>
+std::optional<T> number(std::string_view text) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec != std::errc{} || result.ptr != end) return std::nullopt;
+  return value;
+}
+
+std::string shortest(double value) {
+  return json(value).dump();
+}
+
+std::string bound(const Option& option) {
+  if (!std::isfinite(option.minimum)) return "";
+  const double whole = std::floor(option.minimum);
+  const std::string limit =
+      whole == option.minimum ? std::to_string(static_cast<long long>(whole)) : shortest(option.minimum);
+  return (option.above ? " above " : " of at least ") + limit;
+}
+
+/// What the value has to be, for messages.
+std::string expectation(const Option& option) {
+  switch (option.kind) {
+    case Kind::text:
+      return "a text that is not empty";
+    case Kind::whole:
+      return "a whole number" + bound(option) + " (up to 2147483647)";
+    case Kind::seed:
+      return "a whole number from 0 to 18446744073709551615";
+    case Kind::real:
+      return "a finite number" + bound(option);
+    case Kind::whole_list:
+      return "whole numbers" + bound(option) + ", such as 100,100, or 'none'";
+    case Kind::cost_list:
+      return "RHO:C, two finite numbers, RHO above 0 and C at least 0, such as 2:0.5";
+  }
+  return "";
+}
+
+bool is_whole(const json& value, double minimum) {
+  if (!value.is_number_integer()) return false;
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::numeric_limits<int>::max())
+    return false;
+  const auto number = value.get<std::int64_t>();
+  return number >= std::numeric_limits<int>::min() && static_cast<double>(number) >= minimum;
+}
+
+bool is_real(const json& value, double minimum, bool above) {
+  if (!value.is_number()) return false;
+  const auto number = value.get<double>();
+  return std::isfinite(number) && (above ? number > minimum : number >= minimum);
+}
+
+bool is_cost(const json& value) {
+  return value.is_object() && value.size() == 2 && value.contains("rho") && value.contains("c") &&
+         is_real(value["rho"], 0, true) && is_real(value["c"], 0, false);
+}
+
+bool fits(const Option& option, const json& value) {
+  switch (option.kind) {
+    case Kind::text:
+      return value.is_string() && !value.get_ref<const std::string&>().empty();
+    case Kind::whole:
+      return is_whole(value, option.minimum);
+    case Kind::seed:
+      return value.is_number_unsigned();
+    case Kind::real:
+      return is_real(value, option.minimum, option.above);
+    case Kind::whole_list:
+      return value.is_array() &&
+             std::ranges::all_of(value, [&](const json& item) { return is_whole(item, option.minimum); });
+    case Kind::cost_list:
+      return value.is_array() && !value.empty() && std::ranges::all_of(value, is_cost);
+  }
+  return false;
+}
+
+/// The JSON form of one word of the command line; null when it is not of the option's kind.
+json from_word(Kind kind, const std::string& word) {
+  const auto or_null = [](const auto& value) { return value ? json(*value) : json(); };
+  switch (kind) {
+    case Kind::text:
+      return word;
+    case Kind::whole:
+    case Kind::whole_list:
+      return or_null(number<std::int64_t>(word));
+    case Kind::seed:
+      return or_null(number<std::uint64_t>(word));
+    case Kind::real:
+      return or_null(number<double>(word));
+    case Kind::cost_list: {
+      const std::size_t colon = word.find(':');
+      if (colon == std::string::npos) return nullptr;
+      return {{"rho", or_null(number<double>(std::string_view(word).substr(0, colon)))},
+              {"c", or_null(number<double>(std::string_view(word).substr(colon + 1)))}};
+    }
+  }
+  return nullptr;
+}
+
+/// \param words one, unless the option is a list of costs.
+json from_words(const Option& option, const std::vector<std::string>& words) {
+  json list = json::array();
+  if (option.kind == Kind::cost_list) {
+    for (const std::string& word : words) list.push_back(from_word(option.kind, word));
+    return list;
+  }
+  if (option.kind != Kind::whole_list) return from_word(option.kind, words.back());
+  if (words.back() == "none") return list;
+  for (const std::string& item : CLI::detail::split(words.back(), ',')) {
+    list.push_back(from_word(option.kind, item));
+  }
+  return list;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+/// Which values of the layer below a value of the layer above makes meaningless.
+const std::vector<std::pair<std::string, std::vector<std::string>>> kReplaces = {
+    {"cost", {"rho", "mechanism", "c"}},
+    {"rho", {"mechanism", "cost"}},
+    {"mechanism", {"rho", "cost"}},
+    {"c", {"cost"}},
+    {"data", {"dataset"}},
+    {"dataset", {"data"}},
+};
+
+std::string in_file(const std::string& key, const std::filesystem::path& file) {
+  return "\"" + key + "\" in " + file.string();
+}
+
+/// \throws ConfigError when the file is not one JSON object without repeated keys
+json parse_object(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw ConfigError("configuration file " + file.string() + " cannot be read");
+  std::set<std::string> seen;
+  const auto once = [&](int depth, json::parse_event_t event, const json& parsed) {
+    if (event == json::parse_event_t::key && depth == 1 && !seen.insert(parsed.get<std::string>()).second) {
+      throw ConfigError(in_file(parsed.get<std::string>(), file) + " stands there twice: leave one");
+    }
+    return true;
+  };
+  json content;
+  try {
+    content = json::parse(stream, once);
+  } catch (const json::exception& error) {
+    throw ConfigError("configuration file " + file.string() + " is not JSON: " + error.what());
+  } catch (const std::ios_base::failure&) {
+    throw ConfigError("configuration file " + file.string() + " cannot be read: is it a folder?");
+  }
+  if (!content.is_object())
+    throw ConfigError("configuration file " + file.string() + " is not a JSON object");
+  return content;
+}
+
+}  // namespace
+
+std::string flag_name(std::string_view key) {
+  std::string name = "--" + std::string(key);
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
+
+void Values::set(const std::string& key, json value, std::string origin) {
+  entries_[key] = {std::move(value), std::move(origin)};
+}
+
+std::string Values::origin(const std::string& key) const {
+  const auto entry = entries_.find(key);
+  return entry == entries_.end() ? flag_name(key) : entry->second.second;
+}
+
+void Values::overlay(const Values& over) {
+  for (const auto& [key, replaced] : kReplaces) {
+    if (!over.has(key)) continue;
+    for (const std::string& old : replaced) drop(old);
+  }
+  const std::string kind = over.get<std::string>("objective", "");
+  if (kind == "variational") {
+    for (const char* old : {"rho", "mechanism", "c", "cost"}) drop(old);
+  } else if (kind == "energy") {
+    drop("prior_sigma");
+  }
+  for (const auto& [key, entry] : over.entries_) entries_[key] = entry;
+}
+
+void declare(CLI::App& app, const OptionTable& table, Values& values) {
+  for (const Option& option : table) {
+    const auto take = [&option, &values](const std::vector<std::string>& words) {
+      const json value = from_words(option, words);
+      if (!fits(option, value)) {
+        throw ConfigError(flag_name(option.key) + " is '" + joined(words) + "': it must be " +
+                          expectation(option));
+      }
+      values.set(option.key, value, flag_name(option.key));
+    };
+    CLI::Option* declared =
+        app.add_option_function<std::vector<std::string>>(flag_name(option.key), take, option.help);
+    declared->allow_extra_args(false)->option_text(
+        option.value_name + (option.fallback.empty() ? "" : " [" + option.fallback + "]"));
+    // As in most programs the last of several is taken, so that a script's flags can be appended to.
+    if (option.kind != Kind::cost_list) declared->expected(1)->take_last();
+  }
+}
+
+Values read_config_file(const std::filesystem::path& file, const OptionTable& table) {
+  const json content = parse_object(file);
+  Values values;
+  for (const auto& [key, value] : content.items()) {
+    const auto option = std::ranges::find(table, key, &Option::key);
+    const std::string origin = in_file(key, file);
+    if (option == table.end()) {
+      throw ConfigError(origin +
+                        " is not a setting of this command: its keys are the flags' names with _ for -");
+    }
+    if (!fits(*option, value)) {
+      throw ConfigError(origin + " is " + value.dump(-1, ' ', false, json::error_handler_t::replace) +
+                        ": it must be " + expectation(*option));
+    }
+    values.set(key, value, origin);
+  }
+  return values;
+}
+
+}  // namespace ensyn::driver

@@ -1,0 +1,19 @@
+/// \file
+/// Numbers as people read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace ensyn::driver {
+
+/// As printf, into a string.
+[[nodiscard]] [[gnu::format(printf, 1, 2)]] std::string formatted(const char* format, ...);
+
+/// `0.2 s`, `52 s`, `3 min 20 s`, `2 h 05 min`.
+[[nodiscard]] std::string duration_text(double seconds);
+
+/// `12,345` for 12345.
+[[nodiscard]] std::string grouped(std::uint64_t number);
+
+}  // namespace ensyn::driver

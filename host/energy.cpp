@@ -1,0 +1,47 @@
+#include "host/energy.h"
+
+#include <cmath>
+
+namespace ensyn {
+namespace {
+
+/// R(sigma) of one parameter: what the objective adds for it, relative to the NLL summed over the training set.
+double reliability_cost_of(const NetworkConfig& config, double sigma) {
+  if (config.objective == Objective::variational) {
+    const double ratio = sigma / config.prior_sigma;
+    return -std::log(sigma) + 0.5 * ratio * ratio;
+  }
+  double cost = 0;
+  for (const CostTerm& term : config.costs) cost += term.c * std::pow(sigma, -term.rho);
+  return cost;
+}
+
+/// sigma^-rho / rho, or its limit for rho -> 0 without the constant 1 / rho.
+double reliability_of(const NetworkConfig& config, double sigma) {
+  if (config.objective == Objective::variational || config.costs.empty()) return -std::log(sigma);
+  const double rho = config.costs.front().rho;
+  return std::pow(sigma, -rho) / rho;
+}
+
+}  // namespace
+
+Energy energy_of(const NetworkConfig& config, const NetworkState& state) {
+  Energy energy;
+  double squares = 0, weights = 0;
+  for (const LayerState& layer : state.layers) {
+    const auto columns = static_cast<std::size_t>(layer.columns);
+    for (std::size_t i = 0; i < layer.mu.size(); ++i) {
+      const double sigma = softplus(layer.phi.empty() ? state.shared_phi.value : layer.phi[i]);
+      energy.reliability_cost += reliability_cost_of(config, sigma);
+      energy.magnitude_cost += config.lambda * std::fabs(layer.mu[i]);
+      if (i % columns == columns - 1) continue;  // the bias
+      squares += sigma * sigma;
+      energy.reliability_sum += reliability_of(config, sigma);
+      weights += 1;
+    }
+  }
+  energy.sigma_rms = std::sqrt(squares / weights);
+  return energy;
+}
+
+}  // namespace ensyn

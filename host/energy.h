@@ -1,0 +1,13 @@
+/// \file
+/// Energy of a network from its state.
+#pragma once
+
+#include "ensyn/config.h"
+#include "ensyn/evaluation.h"
+#include "host/state.h"
+
+namespace ensyn {
+
+[[nodiscard]] Energy energy_of(const NetworkConfig& config, const NetworkState& state);
+
+}  // namespace ensyn

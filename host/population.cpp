@@ -1,0 +1,226 @@
+#include "ensyn/population.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "ensyn/error.h"
+#include "ensyn/network.h"
+#include "ensyn/noise.h"
+#include "host/backend.h"
+#include "host/checkpoint.h"
+#include "host/energy.h"
+
+namespace ensyn {
+namespace {
+
+void check_agreement(const PopulationConfig& config, const Dataset& data) {
+  const Architecture& a = config.architecture;
+  if (data.feature_count() != a.inputs()) {
+    throw ConfigError("data set '" + data.name() + "' has " + std::to_string(data.feature_count()) +
+                      " features, but the architecture has " + std::to_string(a.inputs()) + " inputs");
+  }
+  if (data.classes() > a.outputs()) {
+    throw ConfigError("data set '" + data.name() + "' has " + std::to_string(data.classes()) +
+                      " classes, but the architecture has only " + std::to_string(a.outputs()) + " outputs");
+  }
+}
+
+}  // namespace
+
+struct Population::Impl {
+  PopulationConfig config;
+  Dataset data;
+  std::unique_ptr<Engine> engine;
+  std::uint64_t step = 0;
+
+  Impl(PopulationConfig population, Dataset train_data, const ExecutionConfig& execution)
+      : config(std::move(population)), data(std::move(train_data)) {
+    config.validate();
+    execution.validate();
+    check_agreement(config, data);
+    if (static_cast<std::size_t>(config.batch) > data.size()) {
+      throw ConfigError("batch " + std::to_string(config.batch) + " is larger than the training set of " +
+                        std::to_string(data.size()) + " examples");
+    }
+    engine = make_engine(config, data, execution);
+  }
+
+  [[nodiscard]] std::uint64_t steps_per_epoch() const { return data.size() / static_cast<std::size_t>(config.batch); }
+
+  /// Runs at most `count` steps, no further than the end of the epoch. \returns how many
+  std::uint64_t advance(std::uint64_t count) {
+    const std::uint64_t in_epoch = step % steps_per_epoch();
+    if (in_epoch == 0) engine->clear_epoch_sums();
+    count = std::min(count, steps_per_epoch() - in_epoch);
+    engine->train(step, count);
+    step += count;
+    return count;
+  }
+
+  void check_member(int member) const {
+    if (member < 0 || member >= static_cast<int>(config.members.size())) {
+      throw ConfigError("network " + std::to_string(member) + " is not in this population of " +
+                        std::to_string(config.members.size()));
+    }
+  }
+  void check_layer(int layer) const {
+    if (layer < 0 || layer >= config.architecture.layers()) {
+      throw ConfigError("layer " + std::to_string(layer) + " is not in this network of " +
+                        std::to_string(config.architecture.layers()) + " layers");
+    }
+  }
+  [[nodiscard]] bool homogeneous(int member) const {
+    return config.members[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
+  }
+
+  [[nodiscard]] std::vector<TrainingMetrics> metrics() const {
+    std::vector<TrainingMetrics> all;
+    for (int m = 0; m < static_cast<int>(config.members.size()); ++m) {
+      const EpochSums sums = engine->epoch_sums(m);
+      const auto examples = static_cast<double>(std::max<std::uint64_t>(sums.examples, 1));
+      all.push_back({sums.examples, sums.nll / examples, static_cast<double>(sums.correct) / examples});
+    }
+    return all;
+  }
+};
+
+Population::Population(PopulationConfig config, Dataset train_data, const ExecutionConfig& execution)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(train_data), execution)) {}
+Population::Population(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Population::~Population() = default;
+Population::Population(Population&&) noexcept = default;
+Population& Population::operator=(Population&&) noexcept = default;
+
+Population Population::load(const std::filesystem::path& file, Dataset train_data, const ExecutionConfig& execution) {
+  Checkpoint checkpoint = read_checkpoint(file);
+  if (checkpoint.train_examples != train_data.size()) {
+    throw DataError(file.string() + ": was trained on " + std::to_string(checkpoint.train_examples) +
+                    " examples, but the training set '" + train_data.name() + "' has " +
+                    std::to_string(train_data.size()) + ": give the data set it was trained on");
+  }
+  auto impl = std::make_unique<Impl>(std::move(checkpoint.config), std::move(train_data), execution);
+  for (std::size_t m = 0; m < checkpoint.members.size(); ++m) {
+    impl->engine->write(static_cast<int>(m), checkpoint.members[m]);
+  }
+  impl->step = checkpoint.step;
+  return Population(std::move(impl));
+}
+
+void Population::train_steps(std::uint64_t steps) {
+  while (steps > 0) steps -= impl_->advance(steps);
+}
+
+bool Population::train(int epochs, const std::function<bool(const Progress&)>& on_progress) {
+  if (epochs < 0) throw ConfigError("epochs " + std::to_string(epochs) + " is negative");
+  using Clock = std::chrono::steady_clock;
+  constexpr double kSecondsPerCall = 0.2;
+  const std::uint64_t end = static_cast<std::uint64_t>(epochs) * steps_per_epoch();
+  std::uint64_t chunk = 16;
+  while (impl_->step < end) {
+    const auto start = Clock::now();
+    const std::uint64_t done = impl_->advance(std::min(chunk, end - impl_->step));
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double wanted = kSecondsPerCall * static_cast<double>(done) / std::max(seconds, 1e-9);
+    chunk = static_cast<std::uint64_t>(std::clamp(wanted, 1.0, 4.0 * static_cast<double>(chunk)));
+    if (!on_progress) continue;
+    Progress progress;
+    progress.step = impl_->step;
+    progress.end_step = end;
+    progress.steps_per_epoch = steps_per_epoch();
+    progress.epoch_ended = impl_->step % steps_per_epoch() == 0;
+    progress.metrics = impl_->metrics();
+    if (!on_progress(progress)) return impl_->step >= end;
+  }
+  return true;
+}
+
+std::vector<Evaluation> Population::evaluate(const Dataset& data, const EvaluationConfig& config) const {
+  config.validate();
+  check_agreement(impl_->config, data);
+  return impl_->engine->evaluate(data, config);
+}
+
+LayerParameters Population::parameters(int member, int layer) const {
+  impl_->check_member(member);
+  impl_->check_layer(layer);
+  const NetworkState state = impl_->engine->read(member);
+  const LayerState& from = state.layers[static_cast<std::size_t>(layer)];
+  LayerParameters to{from.rows, from.columns, from.mu, from.phi, {}};
+  if (impl_->homogeneous(member)) to.phi.assign(to.mu.size(), state.shared_phi.value);
+  to.sigma.resize(to.phi.size());
+  std::transform(to.phi.begin(), to.phi.end(), to.sigma.begin(), softplus);
+  return to;
+}
+
+void Population::set_parameters(int member, int layer, const LayerParameters& values) {
+  impl_->check_member(member);
+  impl_->check_layer(layer);
+  NetworkState state = impl_->engine->read(member);
+  LayerState& to = state.layers[static_cast<std::size_t>(layer)];
+  if (values.mu.size() != to.mu.size() || values.phi.size() != to.mu.size()) {
+    throw ConfigError("layer " + std::to_string(layer) + " has " + std::to_string(to.rows) + " x " +
+                      std::to_string(to.columns) + " parameters, but " + std::to_string(values.mu.size()) +
+                      " values of mu and " + std::to_string(values.phi.size()) + " of phi were given");
+  }
+  const auto finite = [](double x) { return std::isfinite(x); };
+  if (!std::all_of(values.mu.begin(), values.mu.end(), finite) ||
+      !std::all_of(values.phi.begin(), values.phi.end(), finite)) {
+    throw ConfigError("mu and phi of layer " + std::to_string(layer) + " must be finite numbers");
+  }
+  to.mu = values.mu;
+  if (impl_->homogeneous(member)) {
+    const double phi = values.phi.front();
+    if (std::any_of(values.phi.begin(), values.phi.end(), [phi](double x) { return x != phi; })) {
+      throw ConfigError("network " + std::to_string(member) + " is homogeneous: all values of phi must be equal");
+    }
+    state.shared_phi.value = phi;
+  } else {
+    to.phi = values.phi;
+  }
+  impl_->engine->write(member, state);
+}
+
+Energy Population::energy(int member) const {
+  impl_->check_member(member);
+  return energy_of(impl_->config.members[static_cast<std::size_t>(member)], impl_->engine->read(member));
+}
+
+std::vector<TrainingMetrics> Population::metrics() const {
+  return impl_->metrics();
+}
+
+void Population::save(const std::filesystem::path& file) const {
+  Checkpoint checkpoint{impl_->config, impl_->step, impl_->data.size(), {}};
+  for (int m = 0; m < size(); ++m) checkpoint.members.push_back(impl_->engine->read(m));
+  write_checkpoint(file, checkpoint);
+}
+
+const PopulationConfig& Population::config() const noexcept {
+  return impl_->config;
+}
+int Population::size() const noexcept {
+  return static_cast<int>(impl_->config.members.size());
+}
+std::uint64_t Population::step() const noexcept {
+  return impl_->step;
+}
+std::uint64_t Population::steps_per_epoch() const noexcept {
+  return impl_->steps_per_epoch();
+}
+std::string Population::backend() const {
+  return impl_->engine->backend();
+}
+std::string Population::device() const {
+  return impl_->engine->device();
+}
+
+Network::Network(Population population) : population_(std::move(population)) {
+  if (population_.size() != 1) {
+    throw ConfigError("a Network is a population of one, but this one has " + std::to_string(population_.size()) +
+                      " members: use Population");
+  }
+}
+
+}  // namespace ensyn

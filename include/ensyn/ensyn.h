@@ -1,0 +1,13 @@
+/// \file
+/// All of ensyn's public API.
+#pragma once
+
+#include "ensyn/config.h"
+#include "ensyn/dataset.h"
+#include "ensyn/device.h"
+#include "ensyn/error.h"
+#include "ensyn/evaluation.h"
+#include "ensyn/network.h"
+#include "ensyn/noise.h"
+#include "ensyn/population.h"
+#include "ensyn/version.h"

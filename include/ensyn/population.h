@@ -1,0 +1,113 @@
+/// \file
+/// Training and evaluating a set of networks at once. One network is the special case, see network.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ensyn/config.h"
+#include "ensyn/dataset.h"
+#include "ensyn/evaluation.h"
+#include "ensyn/export.h"
+
+namespace ensyn {
+
+/// Parameters of one layer. Row-major `rows` x `columns`, rows = outputs, columns = inputs + 1; the last
+/// column is the bias. sigma = softplus(phi) = log(1 + e^phi). Values of a single-precision network are
+/// floats widened.
+struct LayerParameters {
+  int rows = 0;
+  int columns = 0;
+  std::vector<double> mu;
+  std::vector<double> phi;    ///< for homogeneous noise every element is the network's one phi
+  std::vector<double> sigma;  ///< derived from phi; ignored where parameters are set
+};
+
+/// What training reports of one network over a stretch of steps.
+struct TrainingMetrics {
+  std::uint64_t examples = 0;  ///< examples seen
+  double nll = 0;              ///< mean NLL per example under the noise of its step, nats
+  double accuracy = 0;         ///< fraction right under that noise, in [0, 1]
+};
+
+/// Where training stands; given to the callbacks.
+struct Progress {
+  std::uint64_t step = 0;      ///< steps done since initialisation
+  std::uint64_t end_step = 0;  ///< steps at which this call of train ends
+  std::uint64_t steps_per_epoch = 0;
+  bool epoch_ended = false;              ///< true once for each epoch, right after its last step
+  std::vector<TrainingMetrics> metrics;  ///< per member, over the current epoch so far
+};
+
+/// A population of networks bound to its training set and to a device. Movable, not copyable. Not safe for
+/// concurrent use from several threads; distinct populations are independent.
+class ENSYN_API Population {
+ public:
+  /// Initialises every member: mu ~ Uniform(-mu_range, mu_range), sigma = sigma_init.
+  /// \throws ConfigError (also when data and architecture do not agree, or batch exceeds the data),
+  /// DeviceError, OutOfMemoryError
+  Population(PopulationConfig config, Dataset train_data, const ExecutionConfig& execution = {});
+  ~Population();
+  Population(Population&&) noexcept;
+  Population& operator=(Population&&) noexcept;
+
+  /// Reads what `save` wrote; continues bitwise where that population stood. \throws IoError, DataError
+  /// (damaged, of another version, or made for data of another size), and as the constructor.
+  static Population load(const std::filesystem::path& file, Dataset train_data,
+                         const ExecutionConfig& execution = {});
+
+  /// Runs `steps` minibatches on every member. \throws DivergenceError when a loss is not finite; the state
+  /// then is that after the failing step and not worth keeping.
+  void train_steps(std::uint64_t steps);
+
+  /// Runs until `epochs` epochs are complete since initialisation. `on_progress` is called a few times a
+  /// second and at each epoch's end; returning false stops there. \returns true when all epochs were run.
+  bool train(int epochs, const std::function<bool(const Progress&)>& on_progress = {});
+
+  /// Mean, single-sample and K-sample predictions of every member on `data`. Pure: neither parameters nor
+  /// training noise change. \throws ConfigError, DataError when `data` does not fit the architecture.
+  [[nodiscard]] std::vector<Evaluation> evaluate(const Dataset& data,
+                                                 const EvaluationConfig& config = {}) const;
+
+  /// \throws ConfigError when member or layer is out of range.
+  [[nodiscard]] LayerParameters parameters(int member, int layer) const;
+  /// Replaces mu and phi, keeps Adam's moments. For homogeneous noise all elements of phi must be equal and
+  /// set the phi of the whole network. \throws ConfigError on wrong sizes or values that are not finite.
+  void set_parameters(int member, int layer, const LayerParameters& values);
+
+  [[nodiscard]] Energy energy(int member) const;
+  /// Metrics of the current epoch so far, one per member.
+  [[nodiscard]] std::vector<TrainingMetrics> metrics() const;
+
+  /// Writes parameters, Adam's moments, step and configuration as safetensors, to a temporary file that is
+  /// then renamed. \throws IoError
+  void save(const std::filesystem::path& file) const;
+
+  [[nodiscard]] const PopulationConfig& config() const noexcept;
+  [[nodiscard]] int size() const noexcept;                       ///< number of members
+  [[nodiscard]] std::uint64_t step() const noexcept;             ///< steps done since initialisation
+  [[nodiscard]] std::uint64_t steps_per_epoch() const noexcept;  ///< floor(N / B)
+  [[nodiscard]] std::string backend() const;                     ///< `cpu` or `cuda`
+  [[nodiscard]] std::string device() const;                      ///< for example `cpu, avx512, 2 threads`
+
+ private:
+  struct Impl;
+  explicit Population(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What a checkpoint says of itself without loading its tensors. \throws IoError, DataError
+struct CheckpointInfo {
+  PopulationConfig config;
+  std::uint64_t step = 0;
+  std::uint64_t train_examples = 0;
+  int noise_contract = 0;
+};
+[[nodiscard]] ENSYN_API CheckpointInfo read_checkpoint_info(const std::filesystem::path& file);
+
+}  // namespace ensyn

@@ -1,0 +1,151 @@
+"""Runs that are killed, interrupted and continued end bitwise as if nothing had happened."""
+
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from driver import SMALL, TRAIN_FILES, DriverTest, read_safetensors, start
+
+# About a second of training, with an epoch end every few milliseconds.
+MANY_EPOCHS = ["--dataset", "digits", "--hidden", "24", "--lr", "1e-3", "--epochs", "60", "--samples", "2", "--quiet"]
+# About a second of training in each of a few epochs.
+LONG_EPOCHS = ["--dataset", "digits", "--hidden", "300,300", "--batch", "2", "--epochs", "2", "--samples", "1"]
+
+
+class Resume(DriverTest):
+    def start_or_resume(self, out, arguments):
+        begun = (self.folder / out / "config.json").exists()
+        return start("train", "--out", out, *(["--resume", "--quiet"] if begun else arguments), cwd=self.folder)
+
+    def killed_until_done(self, out, arguments, duration, seed):
+        """Kills at random moments; the mean life of a process is a third of a whole run. Returns the kills."""
+        moments, kills = random.Random(seed), 0
+        while True:
+            process = self.start_or_resume(out, arguments)
+            try:
+                _, message = process.communicate(timeout=moments.uniform(0, 0.67 * duration))
+                self.assertEqual(process.returncode, 0, message)
+                return kills
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+                self.assertLess(kills, 200, "no progress between kills")
+
+    def check_kills(self, *extra):
+        begin = time.monotonic()
+        self.succeed("train", *MANY_EPOCHS, *extra, "--out", "whole")
+        duration = time.monotonic() - begin
+        kills = 0
+        for seed in range(4):
+            kills += self.killed_until_done(f"killed{seed}", MANY_EPOCHS + list(extra), duration, seed)
+            self.assert_same_run("whole", f"killed{seed}")
+            # No partial file is left, under whatever name.
+            self.assertEqual(self.names(f"killed{seed}"), TRAIN_FILES)
+        self.assertGreater(kills, 3)
+
+    def test_kill_at_any_moment(self):
+        self.check_kills()
+
+    def test_kill_with_rare_checkpoints(self):
+        self.check_kills("--checkpoint-every", "7", "--noise", "homogeneous")
+
+    def interrupt(self, number):
+        """Sends a signal in the middle of the first epoch and returns the step that was saved."""
+        out = f"interrupted{number}"
+        process = start("train", *LONG_EPOCHS, "--out", out, cwd=self.folder)
+        while not (self.folder / out / "config.json").exists():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, message = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, message.count("\n")), (1, 1), message)
+        for word in ["interrupted at step", "--resume", out]:
+            self.assertIn(word, message)
+        header, _ = read_safetensors(self.folder / out / "model.safetensors")
+        return int(header["__metadata__"]["step"])
+
+    def test_interrupt_in_the_middle_of_an_epoch(self):
+        self.succeed("train", *LONG_EPOCHS, "--quiet", "--out", "whole")
+        for number in [signal.SIGINT, signal.SIGTERM]:
+            with self.subTest(signal=number):
+                step = self.interrupt(number)
+                self.assertGreater(step, 0)
+                self.assertNotEqual(step % (1437 // 2), 0, "not in the middle of an epoch")
+                self.succeed("train", "--resume", "--quiet", "--out", f"interrupted{number}")
+                self.assert_same_run("whole", f"interrupted{number}")
+
+    def test_more_epochs(self):
+        self.train("whole", "--epochs", "5")
+        self.train("parts", "--epochs", "2")
+        self.succeed("train", "--resume", "--epochs", "5", "--out", "parts", "--quiet", "--threads", "1")
+        self.assert_same_run("whole", "parts")
+        self.assertEqual(self.json("parts/config.json")["epochs"], 5)
+
+    def test_complete_run(self):
+        self.train("run")
+        before = self.json("run/summary.json")
+        text = self.succeed("train", "--resume", "--out", "run")
+        self.assertIn("complete", text)
+        for key in ["accuracy_sample", "nll_average", "sigma_rms", "steps"]:
+            self.assertEqual(self.json("run/summary.json")[key], before[key])
+
+    def test_repeated_settings_are_fine(self):
+        self.train("run", "--mechanism", "calcium")
+        self.succeed("train", *SMALL, "--mechanism", "calcium", "--resume", "--out", "run", "--quiet", "--epochs", "4")
+
+    def test_contradicting_settings(self):
+        self.train("run")
+        for flag, value in [
+            ("--lr", "0.5"),
+            ("--hidden", "17"),
+            ("--rho", "3"),
+            ("--mechanism", "actin"),
+            ("--seed", "1"),
+            ("--batch", "21"),
+            ("--noise", "homogeneous"),
+            ("--limit-train", "100"),
+            ("--dataset", "mnist"),
+            ("--epochs", "2"),
+        ]:
+            with self.subTest(flag=flag):
+                name = "--rho" if flag == "--mechanism" else flag
+                self.fail_with(2, name, "train", "--resume", "--out", "run", flag, value)
+        self.write("other.json", {"lr": 0.5})
+        self.fail_with(2, "other.json", "train", "--resume", "--out", "run", "--config", "other.json")
+        self.assertEqual(len(self.rows("run")), 3)
+
+    def test_nothing_to_resume(self):
+        self.fail_with(2, ["--resume", "nowhere"], "train", *SMALL, "--resume", "--out", "nowhere")
+        self.assertEqual(self.names(), [])
+
+    def test_before_the_first_checkpoint(self):
+        self.train("whole")
+        self.train("run")
+        for name in ["model.safetensors", "summary.json"]:
+            (self.folder / "run" / name).unlink()
+        self.succeed("train", "--resume", "--out", "run", "--quiet")
+        self.assert_same_run("whole", "run")
+
+    def test_damaged_run(self):
+        self.train("run")
+        self.train("other", "--seed", "1")
+        run = self.folder / "run"
+        metrics = (run / "metrics.csv").read_text()
+        for damaged in ["", "nonsense\n", "\n".join(metrics.splitlines()[:2]) + "\n"]:
+            (run / "metrics.csv").write_text(damaged)
+            self.fail_with(3, "metrics.csv", "train", "--resume", "--out", "run", "--epochs", "5")
+        (run / "metrics.csv").write_text(metrics)
+        model = (run / "model.safetensors").read_bytes()
+        for damaged in [b"", model[:100], model[:-1], (self.folder / "other/model.safetensors").read_bytes()]:
+            (run / "model.safetensors").write_bytes(damaged)
+            self.fail_with(3, "model.safetensors", "train", "--resume", "--out", "run", "--epochs", "5")
+        (run / "model.safetensors").write_bytes(model)
+        (run / "config.json").write_text("{")
+        self.fail_with(2, "config.json", "train", "--resume", "--out", "run")
+
+
+if __name__ == "__main__":
+    unittest.main()

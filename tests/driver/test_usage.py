@@ -1,0 +1,198 @@
+"""Flags, configuration files, help, and the exit codes of what is wrong with them."""
+
+import json
+import os
+import unittest
+
+from driver import SMALL, DriverTest
+
+BAD_VALUES = [
+    ("--epochs", "0"),
+    ("--epochs", "-1"),
+    ("--epochs", "1.5"),
+    ("--epochs", "many"),
+    ("--epochs", "99999999999999999999"),
+    ("--batch", "0"),
+    ("--batch", "-20"),
+    ("--hidden", "0"),
+    ("--hidden", "100,-3"),
+    ("--hidden", "100,,3"),
+    ("--hidden", "100,x"),
+    ("--lr", "0"),
+    ("--lr", "-1e-4"),
+    ("--lr", "nan"),
+    ("--lr", "inf"),
+    ("--lr", "1e-4x"),
+    ("--lr", ""),
+    ("--lambda", "-0.01"),
+    ("--lambda", "nan"),
+    ("--c", "-1"),
+    ("--c", "inf"),
+    ("--rho", "0"),
+    ("--rho", "-2"),
+    ("--rho", "1e999"),
+    ("--cost", "2"),
+    ("--cost", "0:1"),
+    ("--cost", "2:-1"),
+    ("--cost", "2:nan"),
+    ("--cost", "a:b"),
+    ("--sigma-init", "0"),
+    ("--sigma-init", "-1e-4"),
+    ("--mu-range", "-0.1"),
+    ("--seed", "-1"),
+    ("--seed", "18446744073709551616"),
+    ("--data-seed", "x"),
+    ("--samples", "0"),
+    ("--eval-batch", "0"),
+    ("--threads", "-1"),
+    ("--limit-train", "0"),
+    ("--limit-test", "-1"),
+    ("--checkpoint-every", "-1"),
+    ("--evaluate-every", "-1"),
+    ("--mechanism", "sodium"),
+    ("--noise", "loud"),
+    ("--objective", "none"),
+    ("--precision", "half"),
+    ("--averaging", "median"),
+    ("--device", "gpu"),
+    ("--instruction-set", "mmx"),
+    ("--dataset", "letters"),
+    ("--out", ""),
+]
+
+CONTRADICTIONS = [
+    (["--rho", "--mechanism"], ["--rho", "2", "--mechanism", "actin"]),
+    (["--cost", "--rho"], ["--cost", "2:1", "--rho", "1"]),
+    (["--cost", "--c"], ["--cost", "2:1", "--c", "1"]),
+    (["--cost", "--mechanism"], ["--cost", "2:1", "--mechanism", "actin"]),
+    (["--data", "--dataset"], ["--data", "."]),
+    (["--rho"], ["--objective", "variational", "--rho", "2"]),
+    (["--prior-sigma"], ["--prior-sigma", "1"]),
+    (["--resume", "--overwrite"], ["--resume", "--overwrite"]),
+]
+
+BAD_FILES = {
+    "unknown key": ('{"learning_rate": 1}', "learning_rate"),
+    "key of another command": ('{"bins": 1}', "bins"),
+    "NaN": ('{"lr": NaN}', "not JSON"),
+    "Infinity": ('{"lr": Infinity}', "not JSON"),
+    "overflow": ('{"lr": 1e999}', "not JSON"),
+    "text for a number": ('{"lr": "1e-4"}', '"lr"'),
+    "fraction for a whole number": ('{"epochs": 1.5}', '"epochs"'),
+    "number for a text": ('{"noise": 1}', '"noise"'),
+    "number for a list": ('{"hidden": 100}', '"hidden"'),
+    "null": ('{"c": null}', '"c"'),
+    "negative": ('{"lambda": -1}', '"lambda"'),
+    "negative seed": ('{"seed": -1}', '"seed"'),
+    "cost without c": ('{"cost": [{"rho": 1}]}', '"cost"'),
+    "empty cost": ('{"cost": []}', '"cost"'),
+    "unknown name": ('{"noise": "loud"}', '"noise"'),
+    "repeated key": ('{"lr": 1, "lr": 2}', '"lr"'),
+    "contradiction": ('{"rho": 1, "mechanism": "actin"}', '"mechanism"'),
+    "array": ("[]", "object"),
+    "empty": ("", "not JSON"),
+    "cut off": ('{"lr": ', "not JSON"),
+}
+
+
+class Usage(DriverTest):
+    def test_help_lists_the_flags(self):
+        expected = {
+            "train": "--data --dataset --hidden --rho --mechanism --c --cost --lambda --noise --objective "
+            "--prior-sigma --mu-range --sigma-init --epochs --batch --lr --precision --seed --data-seed --samples "
+            "--eval-batch --averaging --checkpoint-every --evaluate-every --limit-train --limit-test --resume "
+            "--overwrite",
+            "evaluate": "MODEL --data --dataset --samples --eval-batch --averaging --limit-test --seed",
+            "info": "--seed",
+        }
+        for command, flags in expected.items():
+            text = self.succeed(command, "--help")
+            common = "--config --device --threads --instruction-set --out --quiet --json"
+            for flag in (flags + " " + common).split():
+                self.assertRegex(text, rf"(?m)^  {flag}\b|  {flag}\b", f"{command} {flag}")
+            self.assertIn("exit codes", text)
+        self.assertIn("train", self.succeed("--help"))
+        self.assertRegex(self.succeed("--version"), r"^ensyn \d+\.\d+\.\d+\n$")
+
+    def test_unknown_words(self):
+        self.fail_with(2, ["no command", "ensyn --help"])
+        self.fail_with(2, "tarin", "tarin")
+        self.fail_with(2, "--bogus", "--bogus")
+        self.fail_with(2, "MODEL", "evaluate")
+        for command in ["train", "info"]:
+            self.fail_with(2, ["--bogus", f"ensyn {command} --help"], command, "--bogus")
+            self.fail_with(2, "extra", command, "extra")
+        self.fail_with(2, "--bogus", "evaluate", "x", "--bogus")
+        self.fail_with(2, "--lr", "train", "--lr")
+        self.assertEqual(self.names(), [])
+
+    def test_bad_values(self):
+        for flag, value in BAD_VALUES:
+            with self.subTest(flag=flag, value=value):
+                data = [] if flag == "--dataset" else ["--dataset", "digits"]
+                self.fail_with(2, flag, "train", *data, flag, value)
+                self.assertEqual(self.names(), [])
+
+    def test_contradictions(self):
+        for names, arguments in CONTRADICTIONS:
+            with self.subTest(names=names):
+                self.fail_with(2, names, "train", "--dataset", "digits", *arguments)
+                self.assertEqual(self.names(), [])
+
+    def test_last_of_several_counts(self):
+        self.succeed("train", *SMALL, "--quiet", "--epochs", "1", "--hidden", "5", "--hidden", "6,7", "--out", "run")
+        config = self.json("run/config.json")
+        self.assertEqual((config["epochs"], config["hidden"]), (1, [6, 7]))
+
+    def test_bad_configuration_files(self):
+        for what, (content, name) in BAD_FILES.items():
+            with self.subTest(what=what):
+                self.write("bad.json", content)
+                self.fail_with(2, [name, "bad.json"], "train", "--dataset", "digits", "--config", "bad.json")
+        self.fail_with(2, "missing.json", "train", "--config", "missing.json")
+        self.fail_with(2, str(self.folder), "train", "--config", str(self.folder))
+        self.write("bad.json", '{"lr": 1}')
+        self.fail_with(2, '"lr"', "evaluate", "x", "--config", "bad.json")
+        self.fail_with(2, '"lr"', "info", "--config", "bad.json")
+
+    def test_flags_go_before_the_file(self):
+        file = {"dataset": "digits", "hidden": [8], "epochs": 1, "mechanism": "calcium", "lr": 0.5, "samples": 1}
+        self.write("a.json", {**file, "out": "a"})
+        self.succeed("train", "--config", "a.json", "--quiet", "--lr", "1e-3", "--hidden", "none")
+        config = self.json("a/config.json")
+        self.assertEqual((config["lr"], config["hidden"], config["rho"]), (1e-3, [], 0.5))
+        self.succeed("train", "--config", "a.json", "--quiet", "--lr", "1e-3", "--out", "b", "--rho", "3")
+        self.assertEqual(self.json("b/config.json")["rho"], 3)
+        self.succeed("train", "--config", "a.json", "--quiet", "--lr", "1e-3", "--out", "c", "--objective", "variational")
+        self.assertNotIn("rho", self.json("c/config.json"))
+
+    def test_no_such_device(self):
+        info = json.loads(self.succeed("info", "--json"))
+        if not info["cuda_devices"]:
+            self.fail_with(4, "cuda", "train", *SMALL, "--device", "cuda")
+            self.fail_with(4, "cuda", "info", "--device", "cuda")
+        missing = [name for name in ["avx512", "avx2", "neon"] if name not in info["instruction_sets"]]
+        for name in missing:
+            self.fail_with(4, name, "train", *SMALL, "--instruction-set", name)
+            self.fail_with(4, name, "info", "--instruction-set", name)
+        self.assertEqual(self.names(), [])
+
+    def test_info(self):
+        info = json.loads(self.succeed("info", "--json", "--out", "there", "--seed", "1", "--threads", "1"))
+        self.assertEqual(info, self.json("there/info.json"))
+        self.assertEqual(info["noise_contract"], 1)
+        self.assertEqual(info["instruction_sets"][-1], "portable")
+        self.assertGreaterEqual(info["processors"], 1)
+        text = self.succeed("info")
+        for word in [info["version"], info["compiler"], "portable", "noise contract", "CUDA"]:
+            self.assertIn(word, text)
+        self.assertEqual(self.succeed("info", "--quiet"), "")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
+    def test_standard_output_that_cannot_be_written(self):
+        with open("/dev/full", "w") as full:
+            self.fail_with(1, "standard output", "info", stdout=full)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,89 @@
+/// \file
+/// Writes the seed inputs of the fuzz targets: fuzz_seeds FOLDER makes FOLDER/fuzz_idx and
+/// FOLDER/fuzz_checkpoint. Generated, so that they are valid whatever becomes of the formats.
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/checkpoint_support.h"
+#include "host/checkpoint.h"
+#include "host/io/file.h"
+#include "host/io/safetensors.h"
+
+namespace ensyn {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::uint8_t>;
+
+/// The input `rest` with the mode that the target is to use.
+void write_seed(const fs::path& file, std::uint8_t mode, const Bytes& rest) {
+  Bytes input{mode};
+  input.insert(input.end(), rest.begin(), rest.end());
+  write_file(file, input);
+}
+
+void write_idx_seeds(const fs::path& folder) {
+  const Bytes images{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 1, 10, 20, 30, 40};
+  const Bytes labels{0, 0, 8, 1, 0, 0, 0, 2, 3, 9};
+  // An empty stored block, so that this is gzip as simple as it gets: header, block, CRC, length.
+  const Bytes gzip{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0};
+  write_seed(folder / "images", 0, images);
+  write_seed(folder / "labels", 0, labels);
+  write_seed(folder / "gzip", 0, gzip);
+  write_seed(folder / "packed", 1, images);
+  Bytes pair{static_cast<std::uint8_t>(images.size()), 0};
+  pair.insert(pair.end(), images.begin(), images.end());
+  pair.insert(pair.end(), labels.begin(), labels.end());
+  write_seed(folder / "pair", 2, pair);
+}
+
+void write_checkpoint_seeds(const fs::path& folder) {
+  const auto file = folder / "checkpoint";
+  const std::vector<std::vector<NoiseKind>> populations{{NoiseKind::heterogeneous},
+                                                        {NoiseKind::homogeneous},
+                                                        {NoiseKind::homogeneous, NoiseKind::heterogeneous}};
+  for (std::size_t i = 0; i < populations.size(); ++i) {
+    const auto precision = i == 1 ? Precision::double_precision : Precision::single_precision;
+    write_checkpoint(file, test::make_checkpoint(populations[i], precision));
+    const auto content = read_file(file);
+    const auto header = read_safetensors_header(file);
+    const auto number = std::to_string(i);
+    write_seed(folder / ("whole" + number), 0, content);
+    const auto data = content.begin() + static_cast<std::ptrdiff_t>(header.data_offset);
+    Bytes parts(content.begin() + kSafetensorsPrefix, data);
+    parts.push_back(0);
+    parts.insert(parts.end(), data, content.end());
+    write_seed(folder / ("parts" + number), 1, parts);
+    const auto& config = header.metadata.at("config");
+    write_seed(folder / ("config" + number), 2, Bytes(config.begin(), config.end()));
+  }
+  fs::remove(file);
+  write_seed(folder / "changes", 3, {8, 0, '{', 0, 8, 0x7f});
+}
+
+}  // namespace
+}  // namespace ensyn
+
+int main(int count, char** arguments) {
+  if (count != 2) {
+    std::fprintf(stderr, "usage: fuzz_seeds FOLDER\n");
+    return 2;
+  }
+  try {
+    const std::filesystem::path folder = arguments[1];
+    for (const char* target : {"fuzz_idx", "fuzz_checkpoint"}) {
+      std::filesystem::create_directories(folder / target);
+    }
+    ensyn::write_idx_seeds(folder / "fuzz_idx");
+    ensyn::write_checkpoint_seeds(folder / "fuzz_checkpoint");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fuzz_seeds: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,211 @@
+// The scalar formulas of include/ensyn/detail against the C library, in units in the last place. Each bound
+// is the largest error seen in the sweep rounded up, so that a change for the worse shows; the comment at it
+// says why it has that size.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numbers>
+
+#include "ensyn/detail/arithmetic.h"
+
+namespace {
+
+namespace detail = ensyn::detail;
+
+/// 80 bits: the references' own error is then below 0.001 units in the last place of a double.
+template <class T>
+long double exact(T x) {
+  return static_cast<long double>(x);
+}
+
+/// Errors in units in the last place of T at the reference, and where the largest stood.
+template <class T>
+class Worst {
+ public:
+  void add(T x, T got, long double want) {
+    const int exponent = std::max(std::ilogb(want), std::numeric_limits<T>::min_exponent - 1);
+    const long double ulp = std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits + 1);
+    add_scaled(x, std::abs(exact(got) - want) / ulp);
+  }
+
+  /// For errors that are measured against something else than their own result.
+  void add_scaled(T x, long double error) {
+    ++count_;
+    if (!(error <= error_)) {
+      error_ = error;
+      where_ = x;
+    }
+  }
+
+  void expect_below(double bound) const {
+    EXPECT_GT(count_, 1000U);
+    EXPECT_LE(error_, bound) << "at " << std::hexfloat << where_;
+  }
+
+ private:
+  std::size_t count_ = 0;
+  long double error_ = 0;
+  T where_ = 0;
+};
+
+template <class T>
+class FormulasTest : public ::testing::Test {
+ protected:
+  static constexpr bool kIsFloat = sizeof(T) == 4;
+  static constexpr int kPoints = 500001;
+
+  /// Calls with kPoints points from `low` to `high`, evenly spread; their low bits are arbitrary.
+  template <class Function>
+  static void sweep(double low, double high, Function function) {
+    for (int i = 0; i < kPoints; ++i) {
+      function(static_cast<T>(low + (high - low) * i / (kPoints - 1)));
+    }
+  }
+
+  /// As `sweep`, evenly spread in the logarithm.
+  template <class Function>
+  static void sweep_scale(double low, double high, Function function) {
+    const double from = std::log2(low);
+    const double to = std::log2(high);
+    for (int i = 0; i < kPoints; ++i) {
+      function(static_cast<T>(std::exp2(from + (to - from) * i / (kPoints - 1))));
+    }
+  }
+
+  static long double softplus(long double phi) {
+    return phi > 0 ? phi + std::log1p(std::exp(-phi)) : std::log1p(std::exp(phi));
+  }
+  static long double sigmoid(long double phi) { return 1 / (1 + std::exp(-phi)); }
+};
+
+using Numbers = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(FormulasTest, Numbers);
+
+TYPED_TEST(FormulasTest, Exponential) {
+  using T = TypeParam;
+  Worst<T> worst;
+  this->sweep(-87, 88, [&](T x) { worst.add(x, detail::exponential(x), std::exp(exact(x))); });
+  worst.expect_below(1.1);
+}
+
+TYPED_TEST(FormulasTest, ExponentialStaysFiniteAndKeepsNan) {
+  using T = TypeParam;
+  for (const T x :
+       {T(-1e4), T(1e4), -std::numeric_limits<T>::infinity(), std::numeric_limits<T>::infinity()}) {
+    EXPECT_TRUE(std::isnormal(detail::exponential(x))) << x;
+  }
+  EXPECT_TRUE(std::isnan(detail::exponential(std::numeric_limits<T>::quiet_NaN())));
+}
+
+TYPED_TEST(FormulasTest, Logarithm) {
+  using T = TypeParam;
+  Worst<T> worst;
+  const auto check = [&](T x) { worst.add(x, detail::logarithm(x), std::log(exact(x))); };
+  this->sweep_scale(1e-37, 1e37, check);
+  this->sweep(0.5, 2.0, check);
+  worst.expect_below(0.95);
+  EXPECT_EQ(detail::logarithm(T(1)), T(0));
+}
+
+TYPED_TEST(FormulasTest, LogOfOnePlus) {
+  using T = TypeParam;
+  Worst<T> worst;
+  const auto check = [&](T y) { worst.add(y, detail::log1p_unit(y), std::log1p(exact(y))); };
+  this->sweep(1e-9, 1, check);
+  this->sweep_scale(1e-37, 1, check);
+  // 0.9 of the logarithm and one rounding of the sum where y is above sqrt(2) - 1.
+  worst.expect_below(1.8);
+  EXPECT_EQ(detail::log1p_unit(T(0)), T(0));
+}
+
+TYPED_TEST(FormulasTest, SineAndCosineOfPi) {
+  using T = TypeParam;
+  // In units in the last place of numbers in [1/2, 1), since near its zeros a sine is as good as its
+  // argument.
+  Worst<T> worst;
+  this->sweep(-1, 1, [&](T f) {
+    const auto got = detail::sin_cos_pi(f);
+    const long double angle = std::numbers::pi_v<long double> * f;
+    const long double ulp = exact(std::numeric_limits<T>::epsilon()) / 2;
+    worst.add_scaled(f, std::abs(got.sine - std::sin(angle)) / ulp);
+    worst.add_scaled(f, std::abs(got.cosine - std::cos(angle)) / ulp);
+  });
+  worst.expect_below(1.45);
+}
+
+TYPED_TEST(FormulasTest, SineAndCosineAtTheQuarters) {
+  using T = TypeParam;
+  for (const int quarter : {-2, -1, 0, 1, 2}) {
+    const auto got = detail::sin_cos_pi(T(quarter) / 2);
+    const double sines[] = {0, -1, 0, 1, 0};
+    const double cosines[] = {-1, 0, 1, 0, -1};
+    EXPECT_EQ(got.sine, T(sines[quarter + 2])) << quarter;
+    EXPECT_EQ(got.cosine, T(cosines[quarter + 2])) << quarter;
+  }
+}
+
+TYPED_TEST(FormulasTest, SoftplusAndItsDerivative) {
+  using T = TypeParam;
+  Worst<T> value;
+  Worst<T> derivative;
+  this->sweep(-20, 20, [&](T phi) {
+    const auto got = detail::softplus(phi);
+    value.add(phi, got.value, this->softplus(phi));
+    derivative.add(phi, got.derivative, this->sigmoid(phi));
+  });
+  // e^-|phi|, then log1p or a sum and a quotient: each adds its own rounding.
+  value.expect_below(2.1);
+  derivative.expect_below(2.8);
+}
+
+TYPED_TEST(FormulasTest, SoftplusFarOut) {
+  using T = TypeParam;
+  for (const double phi : {-80.0, -40.0, 40.0, 80.0, 300.0}) {
+    const auto got = detail::softplus(static_cast<T>(phi));
+    const auto want = static_cast<double>(this->softplus(std::max(phi, -87.0)));
+    EXPECT_NEAR(got.value / want, 1, 4.0 * std::numeric_limits<T>::epsilon()) << phi;
+  }
+  EXPECT_TRUE(std::isnan(detail::softplus(std::numeric_limits<T>::quiet_NaN()).value));
+}
+
+TYPED_TEST(FormulasTest, CostGradient) {
+  using T = TypeParam;
+  // rho of the variational objective and of the four mechanisms. sigma^power = exp(power log sigma), so the
+  // relative error is the absolute error of the exponent: at sigma = 1e-4 and power = -3 the logarithm
+  // (-9.2) is off by half a unit in its last place, 4 units of a number near 1, three of that; the product
+  // (28) is rounded to 8; and units near the lower end of a binade count double: 2 (3 * 4 + 8) = 40.
+  struct Bound {
+    double rho, ulp;
+  };
+  for (const auto& [rho, ulp] : {Bound{0, 8.6}, {0.5, 20.5}, {2.0 / 3, 20.5}, {4.0 / 3, 35}, {2, 41}}) {
+    Worst<T> worst;
+    const auto power = static_cast<T>(-(rho + 1));
+    const detail::CostTermGradient<T> term{T(-1), power};
+    this->sweep_scale(1e-4, 3, [&](T sigma) {
+      worst.add(sigma, detail::cost_gradient(sigma, &term, 1, T(0)), -std::pow(exact(sigma), exact(power)));
+    });
+    worst.expect_below(ulp);
+  }
+}
+
+TYPED_TEST(FormulasTest, CostGradientAddsItsTerms) {
+  using T = TypeParam;
+  const detail::CostTermGradient<T> terms[] = {{T(-0.25), T(-1.5)}, {T(-0.5), T(-3)}};
+  const double want = -0.25 * std::pow(0.3, -1.5) - 0.5 * std::pow(0.3, -3.0) + 0.3 * 4;
+  EXPECT_NEAR(detail::cost_gradient(T(0.3), terms, 2, T(4)), want, 100 * std::numeric_limits<T>::epsilon());
+  EXPECT_EQ(detail::cost_gradient(T(0.3), terms, 0, T(0)), T(0));
+}
+
+TYPED_TEST(FormulasTest, MagnitudeGradient) {
+  using T = TypeParam;
+  EXPECT_EQ(detail::add_magnitude_gradient(T(1), T(2), T(0.5), T(0.25)), T(2));
+  EXPECT_EQ(detail::add_magnitude_gradient(T(1), T(-2), T(0.5), T(0.25)), T(0));
+  EXPECT_EQ(detail::add_magnitude_gradient(T(1), T(0), T(0.5), T(0.25)), T(1));
+}
+
+}  // namespace

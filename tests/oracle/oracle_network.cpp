@@ -1,0 +1,343 @@
+// Forward, backward, costs and Adam.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "oracle/oracle.h"
+
+namespace oracle {
+
+double softplus(double phi) {
+  return phi > 0 ? phi + std::log1p(std::exp(-phi)) : std::log1p(std::exp(phi));
+}
+
+double inverse_softplus(double sigma) {
+  return sigma + std::log(-std::expm1(-sigma));
+}
+
+double sigmoid(double phi) {
+  return phi > 0 ? 1 / (1 + std::exp(-phi)) : std::exp(phi) / (1 + std::exp(phi));
+}
+
+Parameters zeros(const Settings& settings) {
+  Parameters result;
+  for (int layer = 0; layer < settings.layers(); ++layer) {
+    const auto l = static_cast<std::size_t>(layer);
+    result.mu.emplace_back(settings.sizes[l + 1], settings.sizes[l] + 1);
+  }
+  if (!settings.homogeneous) {
+    result.phi = result.mu;
+  }
+  return result;
+}
+
+Parameters initial_parameters(const Settings& settings) {
+  Parameters result = zeros(settings);
+  result.shared_phi = settings.homogeneous ? inverse_softplus(settings.sigma_init) : 0;
+  for (std::size_t layer = 0; layer < result.mu.size(); ++layer) {
+    Matrix& mu = result.mu[layer];
+    const Draw draw{settings.seed, settings.stream, 0, layer, kInitialMu};
+    for (int row = 0; row < mu.rows; ++row) {
+      for (int column = 0; column < mu.columns; ++column) {
+        const auto word = static_cast<std::int32_t>(word_at(draw, row, column, mu.columns));
+        mu.at(row, column) = settings.mu_range * (word * std::exp2(-31.0) + std::exp2(-32.0));
+      }
+    }
+  }
+  for (Matrix& phi : result.phi) {
+    phi.values.assign(phi.values.size(), inverse_softplus(settings.sigma_init));
+  }
+  return result;
+}
+
+double sigma_at(const Settings& settings, const Parameters& parameters, int layer, int row, int column) {
+  return softplus(settings.homogeneous ? parameters.shared_phi
+                                       : parameters.phi[static_cast<std::size_t>(layer)].at(row, column));
+}
+
+Layers draw_noise(const Settings& settings, std::uint64_t step, Purpose purpose) {
+  Layers noise;
+  for (std::size_t layer = 0; layer + 1 < settings.sizes.size(); ++layer) {
+    noise.push_back(normals({settings.seed, settings.stream, step, layer, purpose}, settings.sizes[layer + 1],
+                            settings.sizes[layer] + 1, settings.uniform));
+  }
+  return noise;
+}
+
+Layers sample_weights(const Settings& settings, const Parameters& parameters, const Layers& noise) {
+  Layers weights = parameters.mu;
+  if (noise.empty()) {
+    return weights;
+  }
+  for (int layer = 0; layer < settings.layers(); ++layer) {
+    const auto l = static_cast<std::size_t>(layer);
+    for (int row = 0; row < weights[l].rows; ++row) {
+      for (int column = 0; column < weights[l].columns; ++column) {
+        weights[l].at(row, column) +=
+            sigma_at(settings, parameters, layer, row, column) * noise[l].at(row, column);
+      }
+    }
+  }
+  return weights;
+}
+
+Forward forward(const Layers& weights, const std::vector<double>& input) {
+  Forward result;
+  result.before.push_back(input);
+  result.after.push_back(input);
+  for (std::size_t layer = 0; layer < weights.size(); ++layer) {
+    const Matrix& w = weights[layer];
+    const std::vector<double>& x = result.after.back();
+    std::vector<double> before(static_cast<std::size_t>(w.rows));
+    std::vector<double> after(static_cast<std::size_t>(w.rows));
+    for (int row = 0; row < w.rows; ++row) {
+      const auto r = static_cast<std::size_t>(row);
+      before[r] = w.at(row, w.columns - 1);
+      for (int column = 0; column + 1 < w.columns; ++column) {
+        before[r] += w.at(row, column) * x[static_cast<std::size_t>(column)];
+      }
+      const bool is_hidden = layer + 1 < weights.size();
+      after[r] = is_hidden && !(before[r] > 0) ? 0 : before[r];
+    }
+    result.before.push_back(before);
+    result.after.push_back(after);
+  }
+  return result;
+}
+
+std::vector<double> log_softmax(const std::vector<double>& logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const double logit : logits) {
+    sum += std::exp(logit - largest);
+  }
+  std::vector<double> result;
+  for (const double logit : logits) {
+    result.push_back(logit - largest - std::log(sum));
+  }
+  return result;
+}
+
+int argmax(const std::vector<double>& values) {
+  return static_cast<int>(std::max_element(values.begin(), values.end()) - values.begin());
+}
+
+std::vector<double> example(const Data& data, std::uint32_t index) {
+  std::vector<double> result;
+  for (int column = 0; column < data.features.columns; ++column) {
+    result.push_back(data.features.at(static_cast<int>(index), column));
+  }
+  return result;
+}
+
+double reliability(const Settings& settings, double sigma) {
+  if (settings.variational) {
+    return -std::log(sigma) + sigma * sigma / (2 * settings.prior_sigma * settings.prior_sigma);
+  }
+  double result = 0;
+  for (const Term& term : settings.terms) {
+    result += term.c * std::pow(sigma, -term.rho);
+  }
+  return result;
+}
+
+double reliability_derivative(const Settings& settings, double sigma) {
+  if (settings.variational) {
+    return -1 / sigma + sigma / (settings.prior_sigma * settings.prior_sigma);
+  }
+  double result = 0;
+  for (const Term& term : settings.terms) {
+    result -= term.c * term.rho * std::pow(sigma, -term.rho - 1);
+  }
+  return result;
+}
+
+namespace {
+
+/// The cost of one mu: lambda |mu|, and the Gaussian prior of the variational objective.
+double mean_cost(const Settings& settings, double mu) {
+  const double prior =
+      settings.variational ? mu * mu / (2 * settings.prior_sigma * settings.prior_sigma) : 0.0;
+  return settings.lambda * std::abs(mu) + prior;
+}
+
+double mean_cost_derivative(const Settings& settings, double mu) {
+  const double sign = mu > 0 ? 1 : mu < 0 ? -1 : 0;
+  const double prior = settings.variational ? mu / (settings.prior_sigma * settings.prior_sigma) : 0.0;
+  return settings.lambda * sign + prior;
+}
+
+/// B / N: the costs are relative to the NLL of the whole training set.
+double cost_scale(const Settings& settings) {
+  return static_cast<double>(settings.batch) / static_cast<double>(settings.examples);
+}
+
+std::size_t weight_count(const Layers& layers) {
+  std::size_t count = 0;
+  for (const Matrix& matrix : layers) {
+    count += matrix.values.size();
+  }
+  return count;
+}
+
+void look_at(const Forward& activations, int label, StepReport& report) {
+  const std::vector<double>& logits = activations.after.back();
+  report.nll -= log_softmax(logits)[static_cast<std::size_t>(label)];
+  const int best = argmax(logits);
+  report.correct += best == label ? 1 : 0;
+  for (std::size_t k = 0; k < logits.size(); ++k) {
+    if (static_cast<int>(k) != best) {
+      report.tie = std::min(report.tie, logits[static_cast<std::size_t>(best)] - logits[k]);
+    }
+  }
+  for (std::size_t layer = 1; layer < activations.before.size(); ++layer) {
+    const bool is_hidden = layer + 1 < activations.before.size();
+    for (const double value : activations.before[layer]) {
+      report.kink = is_hidden ? std::min(report.kink, std::abs(value)) : report.kink;
+      report.scale = std::max(report.scale, std::abs(value));
+    }
+  }
+}
+
+/// Adds the gradient of one example's NLL in the weights to `sum`.
+void add_weight_gradient(const Layers& weights, const Forward& activations, int label, Layers& sum) {
+  // delta = dNLL / d(input of the layer's activation); at the logits, softmax minus one-hot.
+  std::vector<double> delta = log_softmax(activations.after.back());
+  for (double& value : delta) {
+    value = std::exp(value);
+  }
+  delta[static_cast<std::size_t>(label)] -= 1;
+  for (std::size_t layer = weights.size(); layer-- > 0;) {
+    const Matrix& w = weights[layer];
+    const std::vector<double>& x = activations.after[layer];
+    std::vector<double> next(x.size());
+    for (int row = 0; row < w.rows; ++row) {
+      const double d = delta[static_cast<std::size_t>(row)];
+      for (int column = 0; column + 1 < w.columns; ++column) {
+        const auto c = static_cast<std::size_t>(column);
+        sum[layer].at(row, column) += d * x[c];
+        next[c] += d * w.at(row, column);
+      }
+      sum[layer].at(row, w.columns - 1) += d;
+    }
+    for (std::size_t c = 0; c < next.size(); ++c) {
+      next[c] = activations.before[layer][c] > 0 ? next[c] : 0;
+    }
+    delta = next;
+  }
+}
+
+}  // namespace
+
+double objective(const Settings& settings, const Parameters& parameters, const Layers& noise,
+                 const Data& data, const std::vector<std::uint32_t>& minibatch) {
+  const Layers weights = sample_weights(settings, parameters, noise);
+  StepReport report;
+  for (const std::uint32_t index : minibatch) {
+    look_at(forward(weights, example(data, index)), data.labels[index], report);
+  }
+  double costs = 0;
+  for (int layer = 0; layer < settings.layers(); ++layer) {
+    const Matrix& mu = parameters.mu[static_cast<std::size_t>(layer)];
+    for (int row = 0; row < mu.rows; ++row) {
+      for (int column = 0; column < mu.columns; ++column) {
+        costs += mean_cost(settings, mu.at(row, column)) +
+                 reliability(settings, sigma_at(settings, parameters, layer, row, column));
+      }
+    }
+  }
+  return report.nll + cost_scale(settings) * costs;
+}
+
+Parameters gradient(const Settings& settings, const Parameters& parameters, const Layers& noise,
+                    const Data& data, const std::vector<std::uint32_t>& minibatch, StepReport* report) {
+  const Layers weights = sample_weights(settings, parameters, noise);
+  StepReport seen;
+  Layers weight_gradient = zeros(settings).mu;
+  for (const std::uint32_t index : minibatch) {
+    const Forward activations = forward(weights, example(data, index));
+    look_at(activations, data.labels[index], seen);
+    add_weight_gradient(weights, activations, data.labels[index], weight_gradient);
+  }
+  Parameters result = zeros(settings);
+  const double scale = cost_scale(settings);
+  const auto count = static_cast<double>(weight_count(weights));
+  for (int layer = 0; layer < settings.layers(); ++layer) {
+    const auto l = static_cast<std::size_t>(layer);
+    for (int row = 0; row < weights[l].rows; ++row) {
+      for (int column = 0; column < weights[l].columns; ++column) {
+        const double dw = weight_gradient[l].at(row, column);
+        result.mu[l].at(row, column) =
+            dw + scale * mean_cost_derivative(settings, parameters.mu[l].at(row, column));
+        const double sigma = sigma_at(settings, parameters, layer, row, column);
+        const double dsigma = dw * noise[l].at(row, column) + scale * reliability_derivative(settings, sigma);
+        if (settings.homogeneous) {
+          result.shared_phi += dsigma * sigmoid(parameters.shared_phi) / count;
+        } else {
+          result.phi[l].at(row, column) = dsigma * sigmoid(parameters.phi[l].at(row, column));
+        }
+      }
+    }
+  }
+  if (report != nullptr) {
+    *report = seen;
+  }
+  return result;
+}
+
+std::vector<std::uint32_t> minibatch_at(const Settings& settings, std::uint64_t step) {
+  const auto steps_per_epoch = static_cast<std::uint64_t>(settings.examples / settings.batch);
+  const std::vector<std::uint32_t> permutation =
+      order(settings.data_seed, settings.order_stream, step / steps_per_epoch,
+            static_cast<std::size_t>(settings.examples));
+  const auto first = static_cast<std::ptrdiff_t>(step % steps_per_epoch) * settings.batch;
+  return {permutation.begin() + first, permutation.begin() + first + settings.batch};
+}
+
+Training start(const Settings& settings) {
+  return {settings, initial_parameters(settings), zeros(settings), zeros(settings), 0, zeros(settings)};
+}
+
+namespace {
+
+void adam(const Training& training, double gradient, double& moment1, double& moment2, double& value) {
+  const Settings& s = training.settings;
+  const auto t = static_cast<double>(training.step + 1);
+  moment1 = s.beta1 * moment1 + (1 - s.beta1) * gradient;
+  moment2 = s.beta2 * moment2 + (1 - s.beta2) * gradient * gradient;
+  const double corrected1 = moment1 / (1 - std::pow(s.beta1, t));
+  const double corrected2 = moment2 / (1 - std::pow(s.beta2, t));
+  value -= s.learning_rate * corrected1 / (std::sqrt(corrected2) + s.epsilon);
+}
+
+}  // namespace
+
+StepReport train_step(Training& training, const Data& data) {
+  const Settings& settings = training.settings;
+  const Layers noise = draw_noise(settings, training.step, kTraining);
+  StepReport report;
+  const Parameters g =
+      gradient(settings, training.parameters, noise, data, minibatch_at(settings, training.step), &report);
+  const auto update = [&](Layers Parameters::*member) {
+    for (std::size_t layer = 0; layer < (g.*member).size(); ++layer) {
+      for (std::size_t i = 0; i < (g.*member)[layer].values.size(); ++i) {
+        adam(training, (g.*member)[layer].values[i], (training.moment1.*member)[layer].values[i],
+             (training.moment2.*member)[layer].values[i], (training.parameters.*member)[layer].values[i]);
+      }
+    }
+  };
+  update(&Parameters::mu);
+  update(&Parameters::phi);
+  if (settings.homogeneous) {
+    adam(training, g.shared_phi, training.moment1.shared_phi, training.moment2.shared_phi,
+         training.parameters.shared_phi);
+  }
+  training.last_gradient = g;
+  ++training.step;
+  return report;
+}
+
+}  // namespace oracle

@@ -1,0 +1,303 @@
+#include "oracle/parity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace parity {
+
+namespace {
+
+using ensyn::CostTerm;
+using ensyn::NetworkConfig;
+using ensyn::NoiseKind;
+using ensyn::Objective;
+
+/// Not inlined, since g++ 12 then takes the constant behind the default of `costs` for uninitialised.
+[[gnu::noinline]] NetworkConfig base_member() {
+  NetworkConfig member;
+  member.seed = 0x9E3779B97F4A7C15;
+  member.mu_range = 0.5;
+  member.sigma_init = 0.3;
+  member.adam.learning_rate = 0.01;
+  member.adam.epsilon = 1.0;
+  return member;
+}
+
+NetworkConfig homogeneous(std::vector<CostTerm> costs) {
+  NetworkConfig member = base_member();
+  member.noise = NoiseKind::homogeneous;
+  member.costs = std::move(costs);
+  return member;
+}
+
+NetworkConfig heterogeneous(std::vector<CostTerm> costs) {
+  NetworkConfig member = base_member();
+  member.costs = std::move(costs);
+  return member;
+}
+
+NetworkConfig variational(NoiseKind noise, double prior_sigma) {
+  NetworkConfig member = base_member();
+  member.noise = noise;
+  member.objective = Objective::variational;
+  member.costs.clear();
+  member.prior_sigma = prior_sigma;
+  return member;
+}
+
+NetworkConfig changed(NetworkConfig member, const std::function<void(NetworkConfig&)>& change) {
+  change(member);
+  return member;
+}
+
+Case make_case(std::string name, std::vector<int> sizes, int batch, std::vector<NetworkConfig> members,
+               std::size_t examples = 67) {
+  Case result;
+  result.name = std::move(name);
+  result.config.architecture.sizes = std::move(sizes);
+  result.config.batch = batch;
+  result.config.members = std::move(members);
+  result.config.data_seed = 77;
+  result.examples = examples;
+  return result;
+}
+
+/// One of everything: kinds of noise, objectives, several costs, rates, a stream of its own, a paired stream.
+std::vector<NetworkConfig> mixed_members() {
+  return {heterogeneous({{0.5, 2.0}}),
+          homogeneous({{2.0, 0.3}, {1.37, 0.5}}),
+          variational(NoiseKind::heterogeneous, std::numeric_limits<double>::infinity()),
+          changed(heterogeneous({{2.0 / 3, 1.0}}),
+                  [](NetworkConfig& m) {
+                    m.lambda = 0.5;
+                    m.adam = {0.03, 0.8, 0.99, 0.3};
+                  }),
+          changed(variational(NoiseKind::homogeneous, 0.6),
+                  [](NetworkConfig& m) {
+                    m.stream = 1;
+                    m.sigma_init = 0.8;
+                  }),
+          changed(heterogeneous({}), [](NetworkConfig& m) {
+            m.seed = 5;
+            m.stream = 12345;
+            m.mu_range = 0.2;
+          })};
+}
+
+void add_architectures(std::vector<Case>& all) {
+  all.push_back(make_case("minimal", {1, 2}, 1, {heterogeneous({{0.5, 2.0}})}));
+  all.push_back(make_case("minimal_batch_21", {1, 2}, 21, {homogeneous({{0.5, 2.0}})}));
+  all.push_back(make_case("hidden_of_one", {2, 1, 2}, 3, {heterogeneous({{2.0, 0.1}})}));
+  all.push_back(make_case("odd_sizes", {3, 5, 2}, 3, {homogeneous({{2.0, 0.3}})}));
+  all.push_back(make_case("four_layers", {5, 31, 33, 3}, 20,
+                          {changed(heterogeneous({{0.5, 1.0}, {2.0, 0.2}, {3.1, 0.05}}),
+                                   [](NetworkConfig& m) { m.lambda = 0.7; })}));
+  all.push_back(make_case("wide_batch_21", {100, 33, 10}, 21, {heterogeneous({{2.0 / 3, 1.5}})}, 250));
+  all.push_back(make_case("wide_batch_1", {100, 33, 10}, 1, {heterogeneous({{1.37, 0.4}})}));
+  all.push_back(make_case("input_785", {785, 5, 3}, 20, {homogeneous({{4.0 / 3, 0.7}})}, 250));
+  Case bytes = make_case("bytes", {64, 17, 10}, 20, {heterogeneous({{2.0, 0.5}})}, 250);
+  bytes.holds_bytes = true;
+  all.push_back(bytes);
+  all.push_back(make_case("batch_is_all", {4, 6, 3}, 21, {heterogeneous({{0.5, 1.0}})}, 21));
+  Case paper = make_case("paper", {784, 100, 100, 10}, 20, {NetworkConfig{}}, 250);
+  paper.holds_bytes = true;
+  all.push_back(paper);
+}
+
+void add_costs(std::vector<Case>& all) {
+  const std::vector<int> sizes{4, 7, 3};
+  const double infinity = std::numeric_limits<double>::infinity();
+  all.push_back(make_case("variational_flat", sizes, 20, {variational(NoiseKind::heterogeneous, infinity)}));
+  all.push_back(make_case("variational_prior", sizes, 20, {variational(NoiseKind::heterogeneous, 0.4)}));
+  all.push_back(make_case("variational_shared", sizes, 20, {variational(NoiseKind::homogeneous, 0.4)}));
+  all.push_back(
+      make_case("no_costs", sizes, 20, {changed(heterogeneous({}), [](auto& m) { m.lambda = 0; })}));
+  all.push_back(make_case("zero_weight", sizes, 20, {heterogeneous({{2.0, 0.0}})}));
+  all.push_back(make_case("no_initial_mu", sizes, 20,
+                          {changed(heterogeneous({{0.5, 1.0}}), [](auto& m) { m.mu_range = 0; })}));
+  for (const auto& [name, sigma] : {std::pair{"sigma_3", 3.0}, {"sigma_1e-4", 1e-4}}) {
+    for (const auto& kind : {homogeneous({{0.5, 1.0}}), heterogeneous({{0.5, 1.0}})}) {
+      const std::string suffix = kind.noise == NoiseKind::homogeneous ? "_shared" : "";
+      all.push_back(make_case(name + suffix, {10, 12, 4}, 20,
+                              {changed(kind, [&, s = sigma](auto& m) { m.sigma_init = s; })}));
+    }
+  }
+  all.push_back(make_case("usual_epsilon", sizes, 20,
+                          {changed(heterogeneous({{2.0, 0.3}}), [](auto& m) { m.adam.epsilon = 1e-8; })}));
+  all.push_back(make_case("other_betas", sizes, 20, {changed(heterogeneous({{2.0, 0.3}}), [](auto& m) {
+                            m.adam.beta1 = 0;
+                            m.adam.beta2 = 0.5;
+                          })}));
+}
+
+void add_populations(std::vector<Case>& all) {
+  all.push_back(make_case("population", {6, 9, 4}, 20, mixed_members()));
+  Case own = make_case("population_own_order", {6, 9, 4}, 21, mixed_members());
+  own.config.own_order = true;
+  all.push_back(own);
+  Case edge = make_case("largest_keys", {6, 9, 4}, 7, {changed(heterogeneous({{2.0, 0.3}}), [](auto& m) {
+                          m.seed = std::numeric_limits<std::uint64_t>::max();
+                          m.stream = (1U << 24) - 1;
+                        })});
+  edge.config.own_order = true;
+  edge.config.data_seed = std::numeric_limits<std::uint64_t>::max() - 1;
+  all.push_back(edge);
+}
+
+}  // namespace
+
+std::vector<Case> cases(ensyn::Precision precision) {
+  std::vector<Case> all;
+  add_architectures(all);
+  add_costs(all);
+  add_populations(all);
+  for (Case& test : all) {
+    test.config.precision = precision;
+    std::replace(test.name.begin(), test.name.end(), '-', '_');
+  }
+  return all;
+}
+
+Case case_named(const std::string& name, ensyn::Precision precision) {
+  for (const Case& test : cases(precision)) {
+    if (test.name == name) {
+      return test;
+    }
+  }
+  throw std::invalid_argument("no parity case is called " + name);
+}
+
+ensyn::Dataset make_data(const ensyn::Architecture& architecture, std::size_t count, bool holds_bytes,
+                         unsigned seed) {
+  // Only the engine's raw numbers are used: what distributions make of them differs between libraries.
+  std::mt19937 generator(seed);
+  std::vector<std::uint8_t> labels(count);
+  for (std::uint8_t& label : labels) {
+    label = static_cast<std::uint8_t>(generator() % static_cast<unsigned>(architecture.outputs()));
+  }
+  const std::size_t elements = count * static_cast<std::size_t>(architecture.inputs());
+  if (holds_bytes) {
+    std::vector<std::uint8_t> bytes(elements);
+    for (std::uint8_t& byte : bytes) {
+      byte = generator() % 2 == 0 ? 0 : static_cast<std::uint8_t>(generator() % 256);
+    }
+    return ensyn::Dataset::from_bytes(std::move(bytes), std::move(labels), architecture.inputs(),
+                                      architecture.outputs());
+  }
+  std::vector<float> floats(elements);
+  for (float& value : floats) {
+    const bool is_zero = generator() % 8 == 0;
+    value = is_zero ? 0.0F : 3.4F * (static_cast<float>(generator() % 65536) / 65536.0F - 0.5F);
+  }
+  return ensyn::Dataset::from_floats(std::move(floats), std::move(labels), architecture.inputs(),
+                                     architecture.outputs());
+}
+
+ensyn::Dataset make_data(const Case& test) {
+  return make_data(test.config.architecture, test.examples, test.holds_bytes);
+}
+
+ensyn::ExecutionConfig on_cpu(const std::string& instruction_set, int threads) {
+  ensyn::ExecutionConfig execution;
+  execution.device = ensyn::DeviceKind::cpu;
+  execution.instruction_set = instruction_set;
+  execution.threads = threads;
+  return execution;
+}
+
+oracle::Data to_oracle(const ensyn::Dataset& data) {
+  oracle::Data result{oracle::Matrix(static_cast<int>(data.size()), data.feature_count()), {}};
+  for (std::size_t i = 0; i < result.features.values.size(); ++i) {
+    if (data.holds_bytes()) {
+      const ensyn::Normalization& how = data.normalization();
+      result.features.values[i] = (data.bytes()[i] / how.maximum - how.mean) / how.sd;
+    } else {
+      result.features.values[i] = data.floats()[i];
+    }
+  }
+  result.labels.assign(data.labels().begin(), data.labels().end());
+  return result;
+}
+
+oracle::Settings to_oracle(const ensyn::PopulationConfig& config, int member, std::size_t examples) {
+  const NetworkConfig& network = config.members[static_cast<std::size_t>(member)];
+  oracle::Settings result;
+  result.sizes = config.architecture.sizes;
+  result.seed = network.seed;
+  result.stream = network.stream.value_or(static_cast<std::uint32_t>(member));
+  result.homogeneous = network.noise == NoiseKind::homogeneous;
+  result.variational = network.objective == Objective::variational;
+  for (const CostTerm& term : network.costs) {
+    result.terms.push_back({term.rho, term.c});
+  }
+  result.prior_sigma = network.prior_sigma;
+  result.lambda = network.lambda;
+  result.learning_rate = network.adam.learning_rate;
+  result.beta1 = network.adam.beta1;
+  result.beta2 = network.adam.beta2;
+  result.epsilon = network.adam.epsilon;
+  result.mu_range = network.mu_range;
+  result.sigma_init = network.sigma_init;
+  result.batch = config.batch;
+  result.examples = static_cast<int>(examples);
+  result.data_seed = config.data_seed;
+  result.order_stream = config.own_order ? result.stream : 0;
+  result.uniform = config.precision == ensyn::Precision::single_precision ? oracle::Uniform::single
+                                                                          : oracle::Uniform::exact;
+  return result;
+}
+
+oracle::Parameters to_oracle(const ensyn::Population& population, int member) {
+  const ensyn::PopulationConfig& config = population.config();
+  const bool is_shared = config.members[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
+  oracle::Parameters result;
+  for (int layer = 0; layer < config.architecture.layers(); ++layer) {
+    const ensyn::LayerParameters from = population.parameters(member, layer);
+    oracle::Matrix matrix(from.rows, from.columns);
+    matrix.values = from.mu;
+    result.mu.push_back(matrix);
+    matrix.values = from.phi;
+    result.phi.push_back(matrix);
+  }
+  if (is_shared) {
+    result.shared_phi = result.phi.front().values.front();
+    result.phi.clear();
+  }
+  return result;
+}
+
+double rounding_unit(ensyn::Precision precision) {
+  return precision == ensyn::Precision::single_precision ? std::exp2(-24.0) : std::exp2(-53.0);
+}
+
+int longest_sum(const ensyn::PopulationConfig& config) {
+  const std::vector<int>& sizes = config.architecture.sizes;
+  return std::max(*std::max_element(sizes.begin(), sizes.end()) + 1, config.batch);
+}
+
+std::vector<double> flat(const oracle::Layers& layers) {
+  std::vector<double> result;
+  for (const oracle::Matrix& matrix : layers) {
+    result.insert(result.end(), matrix.values.begin(), matrix.values.end());
+  }
+  return result;
+}
+
+double largest(const std::vector<double>& values) {
+  double result = 0;
+  for (const double value : values) {
+    result = std::max(result, std::abs(value));
+  }
+  return result;
+}
+
+}  // namespace parity

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Sets up, builds, and runs every test of the default run. Arguments go to ctest, for example -L cpu.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. cmake/setup.sh
+
+need $test_packages
+want dataset-fashion-mnist
+
+cmake --preset release -DENSYN_BUILD_TESTS=ON
+cmake --build --preset release
+exec ctest --preset release --parallel "$(nproc)" "$@"
