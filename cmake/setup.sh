@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts that build: makes sure that tools and libraries are there.
 #
 #   need PACKAGE...   each is a Debian package. What is not to be found is installed through apt where that can be
@@ -23,7 +24,7 @@ is_there() {
     libgtest-dev) has_header gtest/gtest.h ;;
     libgmock-dev) has_header gmock/gmock.h ;;
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
-    libclang-rt-14-dev) compgen -G '/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a' >/dev/null ;;
+    libclang-rt-*-dev) compgen -G "$(clang -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;;
     dataset-fashion-mnist)
       compgen -G '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte*' >/dev/null ||
         compgen -G "${ENSYN_DATA_DIR:-/nowhere}/fashion-mnist/train-images-idx3-ubyte*" >/dev/null ;;
@@ -54,19 +55,18 @@ apt_install() {
   echo "installing: $*"
   # An update that fails (one source down) need not matter to what is installed.
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -q update || true
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -q -y --no-install-recommends install "$@" </dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -q -y -o Dpkg::Use-Pty=0 --no-install-recommends install "$@" </dev/null
 }
 
 need() {
   local missing
-  missing=$(missing_of "$@")
-  # shellcheck disable=SC2086
-  if [ -n "$missing" ] && apt_install $missing; then
-    missing=$(missing_of $missing)
+  mapfile -t missing < <(missing_of "$@")
+  if [ ${#missing[@]} -gt 0 ] && apt_install "${missing[@]}"; then
+    mapfile -t missing < <(missing_of "${missing[@]}")
   fi
-  if [ -n "$missing" ]; then
+  if [ ${#missing[@]} -gt 0 ]; then
     echo "Not found: what these Debian packages hold. Please install them, or their like on this system:" >&2
-    echo "  apt-get install" $missing >&2
+    echo "  apt-get install ${missing[*]}" >&2
     exit 1
   fi
   need_version
@@ -74,10 +74,9 @@ need() {
 
 want() {
   local missing
-  missing=$(missing_of "$@")
-  # shellcheck disable=SC2086
-  if [ -n "$missing" ] && ! apt_install $missing; then
-    echo "going on without:" $missing
+  mapfile -t missing < <(missing_of "$@")
+  if [ ${#missing[@]} -gt 0 ] && ! apt_install "${missing[@]}"; then
+    echo "going on without: ${missing[*]}"
   fi
 }
 
@@ -90,5 +89,6 @@ need_version() {
   fi
 }
 
-build_packages="g++ cmake ninja-build zlib1g-dev nlohmann-json3-dev libhwy-dev libcli11-dev"
-test_packages="$build_packages pkg-config libgtest-dev libgmock-dev libbenchmark-dev python3"
+build_packages=(g++ cmake ninja-build zlib1g-dev nlohmann-json3-dev libhwy-dev libcli11-dev)
+# shellcheck disable=SC2034
+test_packages=("${build_packages[@]}" pkg-config libgtest-dev libgmock-dev libbenchmark-dev python3)

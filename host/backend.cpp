@@ -9,7 +9,8 @@ namespace ensyn {
 std::unique_ptr<Engine> make_engine(const PopulationConfig& config, const Dataset& train_data,
                                     const ExecutionConfig& execution) {
   if (execution.device == DeviceKind::cuda) {
-    throw DeviceError("device 'cuda' is not there: this build of ensyn has no CUDA backend; use --device cpu or auto");
+    throw DeviceError(
+        "device 'cuda' is not there: this build of ensyn has no CUDA backend; use --device cpu or auto");
   }
   return cpu::make_cpu_engine(config, train_data, execution);
 }

@@ -171,7 +171,7 @@ class MetadataReader {
   }
 
  private:
-  const std::string& text(const char* key) const {
+  [[nodiscard]] const std::string& text(const char* key) const {
     const auto found = metadata_.find(key);
     if (found == metadata_.end()) {
       fail(source_, "its metadata have no " + quote(key) + "; it was not written by ensyn, or is damaged");
@@ -179,7 +179,7 @@ class MetadataReader {
     return found->second;
   }
 
-  std::uint64_t number(const char* key) const {
+  [[nodiscard]] std::uint64_t number(const char* key) const {
     const auto& digits = text(key);
     std::uint64_t value = 0;
     const auto* const end = digits.data() + digits.size();
@@ -197,7 +197,7 @@ class MetadataReader {
     }
   }
 
-  PopulationConfig config() const {
+  [[nodiscard]] PopulationConfig config() const {
     PopulationConfig result;
     try {
       apply_json(parse_config(text("config"), "config"), "", result);
@@ -208,7 +208,7 @@ class MetadataReader {
     return result;
   }
 
-  std::vector<EpochSums> epoch_sums(const CheckpointInfo& info) const {
+  [[nodiscard]] std::vector<EpochSums> epoch_sums(const CheckpointInfo& info) const {
     std::vector<EpochSums> result;
     try {
       const auto list = parse_json(text("epoch_sums"));

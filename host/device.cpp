@@ -22,7 +22,8 @@ std::string compiler_name() {
 }  // namespace
 
 BuildInfo build_info() {
-  return {.version = ENSYN_VERSION, .compiler = compiler_name(), .build_type = ENSYN_BUILD_TYPE, .cuda = false};
+  return {
+      .version = ENSYN_VERSION, .compiler = compiler_name(), .build_type = ENSYN_BUILD_TYPE, .cuda = false};
 }
 
 std::vector<std::string> instruction_sets() {

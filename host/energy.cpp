@@ -5,7 +5,8 @@
 namespace ensyn {
 namespace {
 
-/// R(sigma) of one parameter: what the objective adds for it, relative to the NLL summed over the training set.
+/// R(sigma) of one parameter: what the objective adds for it, relative to the NLL summed over the training
+/// set.
 double reliability_cost_of(const NetworkConfig& config, double sigma) {
   if (config.objective == Objective::variational) {
     const double ratio = sigma / config.prior_sigma;

@@ -16,7 +16,8 @@ void check(const NoiseKey& key) {
   if (key.stream >= 1u << 24) {
     throw ConfigError("noise stream " + std::to_string(key.stream) + " is beyond 2^24 - 1");
   }
-  if (key.step >= 1ull << 40) throw ConfigError("noise step " + std::to_string(key.step) + " is beyond 2^40 - 1");
+  if (key.step >= 1ull << 40)
+    throw ConfigError("noise step " + std::to_string(key.step) + " is beyond 2^40 - 1");
   if (key.tensor >= 1u << 12) {
     throw ConfigError("noise tensor " + std::to_string(key.tensor) + " is beyond 4095");
   }
@@ -26,19 +27,20 @@ void check(const NoiseKey& key) {
 std::array<std::uint32_t, 4> words_of(const cpu::NoiseStream& stream, std::uint64_t quad) {
   using Words = detail::PhiloxWords<std::uint64_t>;
   const std::uint64_t q = stream.first_quad + quad;
-  const auto w =
-      detail::philox<10>(Words{q, q >> 32, stream.step_and_stream, stream.step_and_stream >> 32}, stream.round_keys.data());
-  return {static_cast<std::uint32_t>(w.w0), static_cast<std::uint32_t>(w.w1), static_cast<std::uint32_t>(w.w2),
-          static_cast<std::uint32_t>(w.w3)};
+  const auto w = detail::philox<10>(Words{q, q >> 32, stream.step_and_stream, stream.step_and_stream >> 32},
+                                    stream.round_keys.data());
+  return {static_cast<std::uint32_t>(w.w0), static_cast<std::uint32_t>(w.w1),
+          static_cast<std::uint32_t>(w.w2), static_cast<std::uint32_t>(w.w3)};
 }
 
 template <class T>
-void fill_normals(const NoiseKey& key, int rows, int columns, std::span<T> out, const ExecutionConfig& execution) {
+void fill_normals(const NoiseKey& key, int rows, int columns, std::span<T> out,
+                  const ExecutionConfig& execution) {
   check(key);
   if (rows < 1 || columns < 1 ||
       out.size() != static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns)) {
-    throw ConfigError("noise_normals: " + std::to_string(out.size()) + " elements cannot hold " + std::to_string(rows) +
-                      " x " + std::to_string(columns));
+    throw ConfigError("noise_normals: " + std::to_string(out.size()) + " elements cannot hold " +
+                      std::to_string(rows) + " x " + std::to_string(columns));
   }
   const auto& kernels = cpu::table_of<T>(cpu::find_instruction_set(execution.instruction_set));
   const auto stream = cpu::NoiseStream::from(key);
@@ -48,10 +50,13 @@ void fill_normals(const NoiseKey& key, int rows, int columns, std::span<T> out, 
   cpu::Array<T> zeros(group_size), ones(group_size), group(group_size);
   for (std::size_t i = 0; i < group_size; ++i) ones[i] = T(1);
   for (int row = 0; row < rows; row += cpu::kRowGroup) {
-    kernels.sample_plain({nullptr, shape.blocks(), row, columns}, zeros.data(), ones.data(), {&stream, group.data()});
+    kernels.sample_plain({nullptr, shape.blocks(), row, columns}, zeros.data(), ones.data(),
+                         {&stream, group.data()});
     for (int r = row; r < std::min(rows, row + cpu::kRowGroup); ++r) {
-      const T* from = group.data() + static_cast<std::size_t>(r - row) * static_cast<std::size_t>(shape.stride());
-      std::copy_n(from, columns, out.data() + static_cast<std::size_t>(r) * static_cast<std::size_t>(columns));
+      const T* from =
+          group.data() + static_cast<std::size_t>(r - row) * static_cast<std::size_t>(shape.stride());
+      std::copy_n(from, columns,
+                  out.data() + static_cast<std::size_t>(r) * static_cast<std::size_t>(columns));
     }
   }
 }
@@ -64,7 +69,8 @@ std::array<std::uint32_t, 4> noise_words(const NoiseKey& key, std::uint64_t quad
   return words_of(cpu::NoiseStream::from(key), quad);
 }
 
-void noise_normals(const NoiseKey& key, int rows, int columns, std::span<float> out, const ExecutionConfig& execution) {
+void noise_normals(const NoiseKey& key, int rows, int columns, std::span<float> out,
+                   const ExecutionConfig& execution) {
   fill_normals(key, rows, columns, out, execution);
 }
 

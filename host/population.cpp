@@ -47,7 +47,9 @@ struct Population::Impl {
     engine = make_engine(config, data, execution);
   }
 
-  [[nodiscard]] std::uint64_t steps_per_epoch() const { return data.size() / static_cast<std::size_t>(config.batch); }
+  [[nodiscard]] std::uint64_t steps_per_epoch() const {
+    return data.size() / static_cast<std::size_t>(config.batch);
+  }
 
   /// Runs at most `count` steps, no further than the end of the epoch. \returns how many
   std::uint64_t advance(std::uint64_t count) {
@@ -93,7 +95,8 @@ Population::~Population() = default;
 Population::Population(Population&&) noexcept = default;
 Population& Population::operator=(Population&&) noexcept = default;
 
-Population Population::load(const std::filesystem::path& file, Dataset train_data, const ExecutionConfig& execution) {
+Population Population::load(const std::filesystem::path& file, Dataset train_data,
+                            const ExecutionConfig& execution) {
   Checkpoint checkpoint = read_checkpoint(file);
   if (checkpoint.train_examples != train_data.size()) {
     throw DataError(file.string() + ": was trained on " + std::to_string(checkpoint.train_examples) +
@@ -173,7 +176,8 @@ void Population::set_parameters(int member, int layer, const LayerParameters& va
   if (impl_->homogeneous(member)) {
     const double phi = values.phi.front();
     if (std::any_of(values.phi.begin(), values.phi.end(), [phi](double x) { return x != phi; })) {
-      throw ConfigError("network " + std::to_string(member) + " is homogeneous: all values of phi must be equal");
+      throw ConfigError("network " + std::to_string(member) +
+                        " is homogeneous: all values of phi must be equal");
     }
     state.shared_phi.value = phi;
   } else {
@@ -218,8 +222,8 @@ std::string Population::device() const {
 
 Network::Network(Population population) : population_(std::move(population)) {
   if (population_.size() != 1) {
-    throw ConfigError("a Network is a population of one, but this one has " + std::to_string(population_.size()) +
-                      " members: use Population");
+    throw ConfigError("a Network is a population of one, but this one has " +
+                      std::to_string(population_.size()) + " members: use Population");
   }
 }
 

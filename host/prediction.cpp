@@ -103,7 +103,8 @@ void EvaluationSums::add(std::span<const double> mean, std::span<const double> d
   sample_.add(draws.first(classes), label);
   average_probabilities(draws, samples_, averaged_);
   double within = 0;
-  for (int k = 0; k < samples_; ++k) within += entropy(draws.subspan(static_cast<std::size_t>(k) * classes, classes));
+  for (int k = 0; k < samples_; ++k)
+    within += entropy(draws.subspan(static_cast<std::size_t>(k) * classes, classes));
   mutual_information_ += entropy(averaged_) - within / samples_;
   if (averaging_ == Averaging::log_probabilities) average_logarithms(draws, samples_, averaged_);
   average_.add(averaged_, label);

@@ -58,12 +58,14 @@ std::uint32_t stream_of(const NetworkConfig& config, int index) {
   return config.stream.value_or(static_cast<std::uint32_t>(index));
 }
 
-NetworkState initial_state(const Architecture& architecture, const NetworkConfig& config, std::uint32_t stream) {
+NetworkState initial_state(const Architecture& architecture, const NetworkConfig& config,
+                           std::uint32_t stream) {
   NetworkState state;
   for (int l = 0; l < architecture.layers(); ++l) {
     const auto at = static_cast<std::size_t>(l);
     const NoiseKey key{config.seed, stream, 0, static_cast<std::uint32_t>(l), Purpose::initial_mu};
-    state.layers.push_back(initial_layer(architecture.sizes[at + 1], architecture.sizes[at] + 1, config, key));
+    state.layers.push_back(
+        initial_layer(architecture.sizes[at + 1], architecture.sizes[at] + 1, config, key));
   }
   state.shared_phi.value = inverse_softplus(config.sigma_init);
   return state;

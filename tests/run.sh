@@ -2,9 +2,10 @@
 # Sets up, builds, and runs every test of the default run. Arguments go to ctest, for example -L cpu.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=cmake/setup.sh
 . cmake/setup.sh
 
-need $test_packages
+need "${test_packages[@]}"
 want dataset-fashion-mnist
 
 cmake --preset release -DENSYN_BUILD_TESTS=ON

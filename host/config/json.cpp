@@ -124,16 +124,21 @@ class ObjectReader {
   void finish() const {
     for (const auto& [key, value] : object_.items()) {
       if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
-        std::string accepted;
-        for (const auto& known : known_) {
-          accepted += (accepted.empty() ? "" : ", ") + known;
-        }
-        throw ConfigError("key " + quote(path_ + key, 200) + " is unknown: use " + accepted);
+        reject_key(key);
       }
     }
   }
 
  private:
+  [[noreturn]] void reject_key(const std::string& key) const {
+    std::string accepted;
+    for (const auto& known : known_) {
+      accepted += accepted.empty() ? "" : ", ";
+      accepted += known;
+    }
+    throw ConfigError("key " + quote(path_ + key, 200) + " is unknown: use " + accepted);
+  }
+
   const json& object_;
   const std::string& path_;
   std::vector<std::string> known_;

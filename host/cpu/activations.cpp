@@ -12,7 +12,8 @@ namespace {
 template <class T>
 Minibatch<T>::Minibatch(const LayerShape& first, int batch)
     : stride(first.stride()), inputs(offset(batch, stride)), labels(static_cast<std::size_t>(batch)) {
-  for (int b = 0; b < batch; ++b) inputs[offset(b, stride) + static_cast<std::size_t>(first.columns - 1)] = T(1);
+  for (int b = 0; b < batch; ++b)
+    inputs[offset(b, stride) + static_cast<std::size_t>(first.columns - 1)] = T(1);
 }
 
 template <class T>
@@ -46,8 +47,8 @@ Activations<T>::Activations(const std::vector<LayerShape>& shapes, int batch) : 
 }
 
 template <class T>
-void Activations<T>::forward_first(const KernelTable<T>& kernels, const Minibatch<T>& minibatch, const T* weights,
-                                   int row, int rows, int batch) {
+void Activations<T>::forward_first(const KernelTable<T>& kernels, const Minibatch<T>& minibatch,
+                                   const T* weights, int row, int rows, int batch) {
   kernels.forward({.weights = weights,
                    .rows = rows,
                    .stride = minibatch.stride,
@@ -59,8 +60,8 @@ void Activations<T>::forward_first(const KernelTable<T>& kernels, const Minibatc
 }
 
 template <class T>
-void Activations<T>::forward_hidden(const KernelTable<T>& kernels, const std::vector<const T*>& weights, int begin,
-                                    int end) {
+void Activations<T>::forward_hidden(const KernelTable<T>& kernels, const std::vector<const T*>& weights,
+                                    int begin, int end) {
   for (int l = 1; l < layers(); ++l) {
     const auto at = static_cast<std::size_t>(l);
     kernels.forward({.weights = weights[at],
@@ -75,7 +76,8 @@ void Activations<T>::forward_hidden(const KernelTable<T>& kernels, const std::ve
 }
 
 template <class T>
-void Activations<T>::backward(const KernelTable<T>& kernels, const std::vector<const T*>& weights, int begin, int end) {
+void Activations<T>::backward(const KernelTable<T>& kernels, const std::vector<const T*>& weights, int begin,
+                              int end) {
   for (int l = layers() - 1; l >= 1; --l) {
     const auto at = static_cast<std::size_t>(l);
     kernels.backward({.weights = weights[at],

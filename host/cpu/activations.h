@@ -1,5 +1,6 @@
 /// \file
-/// Buffers of one minibatch on its way through a network, and the passes over them, for a range of its examples.
+/// Buffers of one minibatch on its way through a network, and the passes over them, for a range of its
+/// examples.
 #pragma once
 
 #include <cstdint>
@@ -31,20 +32,24 @@ class Activations {
 
   /// Where layer `layer` writes: the logits for the last, else the next layer's input with its bias set.
   [[nodiscard]] T* output(int layer) noexcept { return outputs_[static_cast<std::size_t>(layer)].data(); }
-  [[nodiscard]] int output_stride(int layer) const noexcept { return strides_[static_cast<std::size_t>(layer)]; }
+  [[nodiscard]] int output_stride(int layer) const noexcept {
+    return strides_[static_cast<std::size_t>(layer)];
+  }
   /// Gradient of the loss in the pre-activations of layer `layer`; for the last layer it replaces the logits.
   [[nodiscard]] T* delta(int layer) noexcept {
     return layer + 1 == layers() ? output(layer) : deltas_[static_cast<std::size_t>(layer)].data();
   }
   [[nodiscard]] int layers() const noexcept { return static_cast<int>(shapes_.size()); }
 
-  /// Layers 1 to the last on examples [begin, end), from the output of layer 0. weights[l] is padded rows x stride.
-  void forward_hidden(const KernelTable<T>& kernels, const std::vector<const T*>& weights, int begin, int end);
+  /// Layers 1 to the last on examples [begin, end), from the output of layer 0. weights[l] is padded rows x
+  /// stride.
+  void forward_hidden(const KernelTable<T>& kernels, const std::vector<const T*>& weights, int begin,
+                      int end);
   /// delta(layer) of all layers below the last, on examples [begin, end).
   void backward(const KernelTable<T>& kernels, const std::vector<const T*>& weights, int begin, int end);
   /// `rows` rows of layer 0, which start at `row`, on examples [0, batch).
-  void forward_first(const KernelTable<T>& kernels, const Minibatch<T>& minibatch, const T* weights, int row, int rows,
-                     int batch);
+  void forward_first(const KernelTable<T>& kernels, const Minibatch<T>& minibatch, const T* weights, int row,
+                     int rows, int batch);
 
  private:
   std::vector<LayerShape> shapes_;

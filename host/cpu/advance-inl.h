@@ -1,5 +1,5 @@
-// The pass over the parameters: gradient, costs and Adam of one step, then noise and weights of the next, each parameter
-// read and written once. Included once per instruction set.
+// The pass over the parameters: gradient, costs and Adam of one step, then noise and weights of the next,
+// each parameter read and written once. Included once per instruction set.
 
 #if defined(ENSYN_CPU_ADVANCE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #  ifdef ENSYN_CPU_ADVANCE_INL_H
@@ -27,12 +27,14 @@ inline constexpr int kStretch = 2 * kLanes<T>;
 template <class T>
 ENSYN_FN T* field_of(const cpu::RowGroup<T>& group, int fields, int row, int column) {
   const auto block = offset_of(row, group.blocks) + static_cast<std::size_t>(column / kBlock);
-  return group.state + block * static_cast<std::size_t>(fields * kBlock) + static_cast<std::size_t>(column % kBlock);
+  return group.state + block * static_cast<std::size_t>(fields * kBlock) +
+         static_cast<std::size_t>(column % kBlock);
 }
 
 /// Noise of the group's four rows at one stretch of columns.
 template <class T>
-ENSYN_FN GroupNormals<T> draw_group(const cpu::RowGroup<T>& group, const cpu::SampleOutput<T>& sample, int column) {
+ENSYN_FN GroupNormals<T> draw_group(const cpu::RowGroup<T>& group, const cpu::SampleOutput<T>& sample,
+                                    int column) {
   const auto per_row_pair = static_cast<std::uint64_t>((group.columns + 1) / 2);
   const auto row_pair = static_cast<std::uint64_t>(group.first_row / 2);
   const std::uint64_t first = row_pair * per_row_pair + static_cast<std::uint64_t>(column / 2);
@@ -56,12 +58,12 @@ ENSYN_FN GradientTile<kWidth, T> gradient_tile(const cpu::UpdateInput<T>& in, in
   const T* delta = in.delta;
   for (int b = 0; b < in.batch; ++b, x += in.input_stride, delta += in.delta_stride) {
     Vec<T> inputs[kWidth];
-#  pragma GCC unroll 2
+    ENSYN_UNROLL
     for (int v = 0; v < kWidth; ++v) inputs[v] = load(x + v * kLanes<T>);
-#  pragma GCC unroll 4
+    ENSYN_UNROLL
     for (int r = 0; r < kRowGroup; ++r) {
       const auto d = constant<Vec<T>>(delta[r]);
-#  pragma GCC unroll 2
+      ENSYN_UNROLL
       for (int v = 0; v < kWidth; ++v) g.of[r][v] = fused(d, inputs[v], g.of[r][v]);
     }
   }
@@ -76,11 +78,12 @@ struct Places {
 
 template <class T, int K>
 ENSYN_FN void store_field(Vec<T, K> x, const Places<T, K>& places, int field) {
-#  pragma GCC unroll 8
+  ENSYN_UNROLL
   for (int i = 0; i < K; ++i) store(Vec<T>{{x.v[i]}}, places.of[i] + field * kBlock);
 }
 
-// The updates are short enough for the processor to overlap by itself; side by side they would only spill registers.
+// The updates are short enough for the processor to overlap by itself; side by side they would only spill
+// registers.
 
 template <class T>
 ENSYN_FN Vec<T> update_mu(T* p, Vec<T> gradient, const cpu::UpdateRates<T>& rates) {
@@ -105,7 +108,8 @@ ENSYN_FN Vec<T> update_phi(T* p, Vec<T> gradient, const cpu::UpdateRates<T>& rat
   return phi;
 }
 
-/// One draw of w = mu + softplus(phi) xi; leaves for the update what multiplies dL/dw and what is added to it.
+/// One draw of w = mu + softplus(phi) xi; leaves for the update what multiplies dL/dw and what is added to
+/// it.
 template <class T, int K>
 ENSYN_FN Vec<T, K> sample_weight(const Places<T, K>& p, Vec<T, K> mu, Vec<T, K> phi, Vec<T, K> xi,
                                  const cpu::CostRates<T>& cost) {
@@ -126,11 +130,11 @@ ENSYN_FN void advance_stretch(const cpu::RowGroup<T>& group, const cpu::UpdateIn
   if constexpr (kSample) normals = draw_group(group, *sample, column);
   // Two rows at a time: as many independent chains as registers allow.
   constexpr int K = 2 * kWidth;
-#  pragma GCC unroll 2
+  ENSYN_UNROLL
   for (int row = 0; row < kRowGroup; row += 2) {
     Places<T, K> p;
     Vec<T, K> mu, phi, xi;
-#  pragma GCC unroll 4
+    ENSYN_UNROLL
     for (int k = 0; k < K; ++k) {
       const int r = row + k / kWidth, v = k % kWidth;
       p.of[k] = field_of(group, cpu::kHeterogeneousFields, r, column + v * kLanes<T>);
@@ -145,7 +149,7 @@ ENSYN_FN void advance_stretch(const cpu::RowGroup<T>& group, const cpu::UpdateIn
     }
     if constexpr (kSample) {
       const Vec<T, K> w = sample_weight(p, mu, phi, xi, cost);
-#  pragma GCC unroll 4
+      ENSYN_UNROLL
       for (int k = 0; k < K; ++k) {
         const int r = row + k / kWidth, at = column + k % kWidth * kLanes<T>;
         store(Vec<T>{{w.v[k]}}, sample->weights + offset_of(r, group.blocks * kBlock) + at);
@@ -194,7 +198,7 @@ HWY_ATTR T update_homogeneous(const cpu::RowGroup<T>& group, const cpu::UpdateIn
       const int at = column + v * kLanes<T>;
       T* sum = sums + at % kBlock;
       Vec<T> total = load(sum);
-#  pragma GCC unroll 4
+      ENSYN_UNROLL
       for (int row = 0; row < kRowGroup; ++row) {
         T* p = field_of(group, cpu::kHomogeneousFields, row, at);
         update_mu(p, g.of[row][v], rates);
@@ -231,7 +235,8 @@ HWY_ATTR void sample_plain(const cpu::RowGroup<T>& group, const T* mu, const T* 
     const auto normals = draw_group(group, sample, column);
     for (int row = 0; row < kRowGroup; ++row) {
       for (int v = 0; v < kWidth; ++v) {
-        const auto at = offset_of(row, group.blocks * kBlock) + static_cast<std::size_t>(column + v * kLanes<T>);
+        const auto at =
+            offset_of(row, group.blocks * kBlock) + static_cast<std::size_t>(column + v * kLanes<T>);
         store(fused(load(sigma + at), normals.of[row][v], load(mu + at)), sample.weights + at);
       }
     }

@@ -26,7 +26,8 @@ class CpuEngine final : public Engine {
       members_.emplace_back(config.architecture, config.members[m], stream, fraction);
       members_.back().import_state(initial_state(config.architecture, config.members[m], stream));
     }
-    // As many networks at once as there are threads; where there are fewer networks, several threads for each.
+    // As many networks at once as there are threads; where there are fewer networks, several threads for
+    // each.
     const int teams = std::min(threads, static_cast<int>(members_.size()));
     for (int t = 0; t < teams; ++t) {
       const int size = threads * (t + 1) / teams - threads * t / teams;
@@ -107,7 +108,8 @@ class CpuEngine final : public Engine {
   }
 
   void report(const std::vector<std::uint64_t>& diverged) const {
-    const auto bad = std::find_if(diverged.begin(), diverged.end(), [](std::uint64_t s) { return s != kNoStep; });
+    const auto bad =
+        std::find_if(diverged.begin(), diverged.end(), [](std::uint64_t s) { return s != kNoStep; });
     if (bad == diverged.end()) return;
     const auto member = static_cast<int>(bad - diverged.begin());
     throw DivergenceError("the loss of network " + std::to_string(member) + " is not finite at step " +
@@ -142,10 +144,10 @@ std::unique_ptr<Engine> make_cpu_engine(const PopulationConfig& config, const Da
     const double bytes = static_cast<double>(config.architecture.parameters()) *
                          static_cast<double>(config.members.size()) *
                          (config.precision == Precision::double_precision ? 64 : 32);
-    throw OutOfMemoryError("not enough memory for " + std::to_string(config.members.size()) + " networks of " +
-                           std::to_string(config.architecture.parameters()) + " parameters (about " +
-                           std::to_string(static_cast<std::uint64_t>(bytes / 1048576)) +
-                           " MiB of state): train fewer at once");
+    throw OutOfMemoryError(
+        "not enough memory for " + std::to_string(config.members.size()) + " networks of " +
+        std::to_string(config.architecture.parameters()) + " parameters (about " +
+        std::to_string(static_cast<std::uint64_t>(bytes / 1048576)) + " MiB of state): train fewer at once");
   }
 }
 

@@ -39,9 +39,9 @@ ENSYN_FN auto sum_by_halves(D /*tag*/, V v) {
 /// Sum of 16 partial sums spread over vectors, by halves.
 template <class T>
 ENSYN_FN T sum_of_block(Vec<T>* x) {
-#  pragma GCC unroll 8
+  ENSYN_UNROLL
   for (int n = kVectors<T> / 2; n >= 1; n /= 2) {
-#  pragma GCC unroll 8
+    ENSYN_UNROLL
     for (int i = 0; i < n; ++i) x[i] = x[i] + x[i + n];
   }
   return sum_by_halves(Tag<T>(), x[0].v[0]);
@@ -59,16 +59,16 @@ ENSYN_FN void forward_tile(const cpu::ForwardArgs<T>& args, int row, int example
   const T* w = args.weights + offset_of(row, args.stride);
   const T* x = args.input + offset_of(example, args.stride);
   for (int k = 0; k < args.stride; k += cpu::kBlock) {
-#  pragma GCC unroll 8
+    ENSYN_UNROLL
     for (int v = 0; v < kVectors<T>; ++v) {
       const int column = k + v * kLanes<T>;
       Vec<T> weights[kRows];
-#  pragma GCC unroll 8
+      ENSYN_UNROLL
       for (int r = 0; r < kRows; ++r) weights[r] = load(w + offset_of(r, args.stride) + column);
-#  pragma GCC unroll 8
+      ENSYN_UNROLL
       for (int b = 0; b < kBatch; ++b) {
         const Vec<T> input = load(x + offset_of(b, args.stride) + column);
-#  pragma GCC unroll 8
+        ENSYN_UNROLL
         for (int r = 0; r < kRows; ++r) sums[r][b][v] = fused(weights[r], input, sums[r][b][v]);
       }
     }
@@ -104,12 +104,12 @@ ENSYN_FN void backward_tile(const cpu::BackwardArgs<T>& args, int example, int c
   for (int r = 0; r < args.rows; ++r) {
     const T* w = args.weights + offset_of(r, args.stride) + column;
     Vec<T> weights[kWidth];
-#  pragma GCC unroll 8
+    ENSYN_UNROLL
     for (int v = 0; v < kWidth; ++v) weights[v] = load(w + v * kLanes<T>);
-#  pragma GCC unroll 8
+    ENSYN_UNROLL
     for (int b = 0; b < kBatch; ++b) {
       const auto d = constant<Vec<T>>(delta[offset_of(b, args.delta_stride) + static_cast<std::size_t>(r)]);
-#  pragma GCC unroll 8
+      ENSYN_UNROLL
       for (int v = 0; v < kWidth; ++v) sums[b][v] = fused(d, weights[v], sums[b][v]);
     }
   }

@@ -36,7 +36,8 @@ struct Workspace {
 template <class T>
 class Evaluator {
  public:
-  Evaluator(const Member<T>& member, const Dataset& data, const EvaluationConfig& config, const KernelTable<T>& kernels)
+  Evaluator(const Member<T>& member, const Dataset& data, const EvaluationConfig& config,
+            const KernelTable<T>& kernels)
       : member_(member), data_(data), config_(config), kernels_(kernels), shapes_(member.shapes()) {
     for (std::size_t l = 0; l < shapes_.size(); ++l) {
       layers_.push_back({Array<T>(shapes_[l].elements()), Array<T>(shapes_[l].elements())});
@@ -47,11 +48,14 @@ class Evaluator {
   [[nodiscard]] std::int64_t batches() const {
     return (static_cast<std::int64_t>(data_.size()) + config_.batch - 1) / config_.batch;
   }
-  [[nodiscard]] Workspace<T> workspace() const { return Workspace<T>(shapes_, config_.batch, config_.samples); }
+  [[nodiscard]] Workspace<T> workspace() const {
+    return Workspace<T>(shapes_, config_.batch, config_.samples);
+  }
 
   [[nodiscard]] EvaluationSums run(std::int64_t batch, Workspace<T>& work) const {
     const auto first = static_cast<std::size_t>(batch) * static_cast<std::size_t>(config_.batch);
-    const int count = static_cast<int>(std::min(data_.size() - first, static_cast<std::size_t>(config_.batch)));
+    const int count =
+        static_cast<int>(std::min(data_.size() - first, static_cast<std::size_t>(config_.batch)));
     for (int b = 0; b < count; ++b) {
       work.minibatch.gather(data_, kernels_, b, first + static_cast<std::size_t>(b));
     }
@@ -123,7 +127,8 @@ template <class T>
 Evaluation evaluate(const Member<T>& member, const Dataset& data, const EvaluationConfig& config,
                     const KernelTable<T>& kernels, ThreadPool& pool) {
   const Evaluator<T> evaluator(member, data, config, kernels);
-  // Sums of each minibatch are kept and added in order, so that the result does not depend on who computed what.
+  // Sums of each minibatch are kept and added in order, so that the result does not depend on who computed
+  // what.
   std::vector<EvaluationSums> sums(static_cast<std::size_t>(evaluator.batches()), EvaluationSums(config));
   std::vector<std::unique_ptr<Workspace<T>>> workspaces(static_cast<std::size_t>(pool.size()));
   pool.for_each(evaluator.batches(), [&](std::int64_t batch, int rank) {
@@ -136,9 +141,9 @@ Evaluation evaluate(const Member<T>& member, const Dataset& data, const Evaluati
   return total.evaluation();
 }
 
-template Evaluation evaluate(const Member<float>&, const Dataset&, const EvaluationConfig&, const KernelTable<float>&,
-                             ThreadPool&);
-template Evaluation evaluate(const Member<double>&, const Dataset&, const EvaluationConfig&, const KernelTable<double>&,
-                             ThreadPool&);
+template Evaluation evaluate(const Member<float>&, const Dataset&, const EvaluationConfig&,
+                             const KernelTable<float>&, ThreadPool&);
+template Evaluation evaluate(const Member<double>&, const Dataset&, const EvaluationConfig&,
+                             const KernelTable<double>&, ThreadPool&);
 
 }  // namespace ensyn::cpu

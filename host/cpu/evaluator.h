@@ -1,5 +1,6 @@
 /// \file
-/// Evaluation of one network: mean weights, one draw and K draws per minibatch, minibatches shared out over threads.
+/// Evaluation of one network: mean weights, one draw and K draws per minibatch, minibatches shared out over
+/// threads.
 #pragma once
 
 #include "ensyn/dataset.h"
@@ -11,7 +12,8 @@
 namespace ensyn::cpu {
 
 template <class T>
-[[nodiscard]] Evaluation evaluate(const Member<T>& member, const Dataset& data, const EvaluationConfig& config,
-                                  const KernelTable<T>& kernels, ThreadPool& pool);
+[[nodiscard]] Evaluation evaluate(const Member<T>& member, const Dataset& data,
+                                  const EvaluationConfig& config, const KernelTable<T>& kernels,
+                                  ThreadPool& pool);
 
 }  // namespace ensyn::cpu

@@ -1,7 +1,7 @@
 /// \file
-/// The CPU kernels: one table of functions per instruction set and element type. All tables give the same bits: every
-/// element is computed by the same operations, and sums run in an order that does not depend on the vector's width
-/// (16 partial sums, then i + (i+8), i + (i+4), i + (i+2), i + (i+1)).
+/// The CPU kernels: one table of functions per instruction set and element type. All tables give the same
+/// bits: every element is computed by the same operations, and sums run in an order that does not depend on
+/// the vector's width (16 partial sums, then i + (i+8), i + (i+4), i + (i+2), i + (i+1)).
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ensyn/detail/rates.h"
 #include "ensyn/noise.h"
@@ -68,7 +69,8 @@ struct SampleOutput {
   T* weights = nullptr;  ///< kRowGroup rows of blocks * 16
 };
 
-/// A product of a block of weights with activations: output[b][r] = sum_k weights[r][k] input[b][k], 0 <= r < rows.
+/// A product of a block of weights with activations: output[b][r] = sum_k weights[r][k] input[b][k], 0 <= r <
+/// rows.
 template <class T>
 struct ForwardArgs {
   const T* weights = nullptr;  ///< padded rows x stride
@@ -76,23 +78,24 @@ struct ForwardArgs {
   int stride = 0;              ///< of weights and input, multiple of kBlock
   const T* input = nullptr;    ///< batch x stride
   int batch = 0;
-  T* output = nullptr;         ///< batch x output_stride
+  T* output = nullptr;  ///< batch x output_stride
   int output_stride = 0;
-  bool rectify = false;        ///< ReLU
+  bool rectify = false;  ///< ReLU
 };
 
-/// delta_in[b][i] = (activation[b][i] > 0) * sum_r delta[b][r] weights[r][i] for i < stride; element `bias` is set to 0.
+/// delta_in[b][i] = (activation[b][i] > 0) * sum_r delta[b][r] weights[r][i] for i < stride; element `bias`
+/// is set to 0.
 template <class T>
 struct BackwardArgs {
   const T* weights = nullptr;  ///< rows x stride
   int rows = 0;
   int stride = 0;
-  int bias = 0;                ///< index of the bias column
-  const T* delta = nullptr;    ///< batch x delta_stride
+  int bias = 0;              ///< index of the bias column
+  const T* delta = nullptr;  ///< batch x delta_stride
   int delta_stride = 0;
   const T* activation = nullptr;  ///< batch x stride
   int batch = 0;
-  T* output = nullptr;            ///< batch x output_stride
+  T* output = nullptr;  ///< batch x output_stride
   int output_stride = 0;
 };
 
@@ -105,19 +108,22 @@ struct LossArgs {
   int batch = 0;
   const std::uint8_t* labels = nullptr;  ///< per example
   T* nll = nullptr;                      ///< per example, nats
-  std::uint8_t* correct = nullptr;       ///< per example, 1 when the most probable class (lowest index of equals) is right
+  std::uint8_t* correct =
+      nullptr;  ///< per example, 1 when the most probable class (lowest index of equals) is right
 };
 
 template <class T>
 struct KernelTable {
-  /// Adam on a row group of a heterogeneous layer from `update`, when given; then, when `sample` is given, new weights.
+  /// Adam on a row group of a heterogeneous layer from `update`, when given; then, when `sample` is given,
+  /// new weights.
   void (*advance_heterogeneous)(const RowGroup<T>&, const UpdateInput<T>* update, const UpdateRates<T>&,
                                 const CostRates<T>&, const SampleOutput<T>* sample);
   /// Adam on mu of a row group of a homogeneous layer. \returns sum over its elements of gradient * noise.
   T (*update_homogeneous)(const RowGroup<T>&, const UpdateInput<T>&, const UpdateRates<T>&);
   /// New weights of a row group of a homogeneous layer.
   void (*sample_homogeneous)(const RowGroup<T>&, T sigma, const SampleOutput<T>&);
-  /// weights = mu + sigma * noise of a row group given as rows x stride arrays; `state` of the group is ignored.
+  /// weights = mu + sigma * noise of a row group given as rows x stride arrays; `state` of the group is
+  /// ignored.
   void (*sample_plain)(const RowGroup<T>&, const T* mu, const T* sigma, const SampleOutput<T>&);
   void (*forward)(const ForwardArgs<T>&);
   void (*backward)(const BackwardArgs<T>&);
@@ -128,7 +134,21 @@ struct KernelTable {
   void (*normalize)(const std::uint8_t* from, T scale, T shift, int count, T* to);
 };
 
-/// An instruction set that is compiled in; tables are null where this machine cannot run it.
+template <class T>
+struct NamedTable {
+  std::string_view name;
+  const KernelTable<T>* table;
+};
+
+/// The tables of one precision that this machine can run, best first.
+template <class T>
+[[nodiscard]] std::vector<NamedTable<T>> compiled_tables();
+template <>
+std::vector<NamedTable<float>> compiled_tables<float>();
+template <>
+std::vector<NamedTable<double>> compiled_tables<double>();
+
+/// Both precisions of one instruction set.
 struct InstructionSet {
   std::string_view name;
   const KernelTable<float>* single_precision;

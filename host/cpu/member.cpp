@@ -45,7 +45,8 @@ std::vector<LayerShape> layer_shapes(const Architecture& architecture) {
 }
 
 template <class T>
-Member<T>::Member(const Architecture& architecture, const NetworkConfig& config, std::uint32_t stream, double fraction)
+Member<T>::Member(const Architecture& architecture, const NetworkConfig& config, std::uint32_t stream,
+                  double fraction)
     : config_(config),
       stream_(stream),
       parameters_(static_cast<double>(architecture.parameters())),
@@ -55,7 +56,8 @@ Member<T>::Member(const Architecture& architecture, const NetworkConfig& config,
   if (config.objective == Objective::variational) {
     inverse_variance_ = static_cast<T>(fraction / (config.prior_sigma * config.prior_sigma));
   }
-  for (const LayerShape& shape : shapes_) layers_.emplace_back(shape.elements() * static_cast<std::size_t>(fields()));
+  for (const LayerShape& shape : shapes_)
+    layers_.emplace_back(shape.elements() * static_cast<std::size_t>(fields()));
 }
 
 template <class T>
@@ -131,7 +133,8 @@ RowGroup<T> Member<T>::row_group(int layer, int group) noexcept {
 template <class T>
 UpdateRates<T> Member<T>::update_rates(std::uint64_t step) const {
   const AdamConfig& adam = config_.adam;
-  const double correction1 = 1.0 - power(adam.beta1, step + 1), correction2 = 1.0 - power(adam.beta2, step + 1);
+  const double correction1 = 1.0 - power(adam.beta1, step + 1),
+               correction2 = 1.0 - power(adam.beta2, step + 1);
   UpdateRates<T> rates;
   rates.adam = {.one_minus_beta1 = static_cast<T>(1.0 - adam.beta1),
                 .one_minus_beta2 = static_cast<T>(1.0 - adam.beta2),

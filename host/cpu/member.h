@@ -19,7 +19,8 @@ template <class T>
 class Member {
  public:
   /// \param fraction B/N, by which costs are scaled.
-  Member(const Architecture& architecture, const NetworkConfig& config, std::uint32_t stream, double fraction);
+  Member(const Architecture& architecture, const NetworkConfig& config, std::uint32_t stream,
+         double fraction);
 
   void import_state(const NetworkState& state);
   [[nodiscard]] NetworkState export_state() const;
@@ -52,7 +53,9 @@ class Member {
   EpochSums sums;
 
  private:
-  [[nodiscard]] int fields() const noexcept { return homogeneous() ? kHomogeneousFields : kHeterogeneousFields; }
+  [[nodiscard]] int fields() const noexcept {
+    return homogeneous() ? kHomogeneousFields : kHeterogeneousFields;
+  }
   template <class Visit>
   void for_elements(int layer, const Visit& visit) const;
 

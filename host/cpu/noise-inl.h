@@ -19,8 +19,8 @@ struct GroupNormals {
   Vec<T> of[4][2];  ///< [row][first or second kLanes columns]
 };
 
-/// Which quad (relative to the first) lane p of a vector serves: chosen so that interleaving the two normals of a row,
-/// which works within 128 bits, leaves the columns in order.
+/// Which quad (relative to the first) lane p of a vector serves: chosen so that interleaving the two normals
+/// of a row, which works within 128 bits, leaves the columns in order.
 template <class T>
 constexpr int quad_of_lane(int p) {
   constexpr int per_part = static_cast<int>(16 / sizeof(T));
@@ -51,9 +51,10 @@ ENSYN_FN auto quad_words(const cpu::NoiseStream& noise, const std::uint64_t* fir
   constexpr int kStep = QuadOffsets<T>::kStep;
   const Tag<std::uint64_t> d;
   Words<2 * kStep> q;
-#  pragma GCC unroll 4
+  ENSYN_UNROLL
   for (int k = 0; k < 2 * kStep; ++k) {
-    q.v[k] = hn::Add(hn::Set(d, noise.first_quad + first[k / kStep]), hn::Load(d, kQuadOffsets<T>.of[k % kStep]));
+    q.v[k] =
+        hn::Add(hn::Set(d, noise.first_quad + first[k / kStep]), hn::Load(d, kQuadOffsets<T>.of[k % kStep]));
   }
   const auto s = word_constant<Words<2 * kStep>>(noise.step_and_stream);
   return philox<10>(PhiloxWords<Words<2 * kStep>>{q, high_half(q), s, high_half(s)}, noise.round_keys.data());
@@ -105,7 +106,7 @@ template <class T>
 ENSYN_FN GroupNormals<T> draw(const cpu::NoiseStream& noise, const std::uint64_t* first) {
   const auto w = quad_words<T>(noise, first);
   Vec<T, 4> radius, angle;  // of rows 0 to 3
-#  pragma GCC unroll 2
+  ENSYN_UNROLL
   for (int k = 0; k < 2; ++k) {
     radius.v[2 * k] = unsigned_number(words_of_pair<T>(w.w0, k));
     angle.v[2 * k] = signed_number(words_of_pair<T>(w.w1, k));
@@ -115,7 +116,7 @@ ENSYN_FN GroupNormals<T> draw(const cpu::NoiseStream& noise, const std::uint64_t
   const NormalPair<Vec<T, 4>> n = box_muller(radius, angle);
   GroupNormals<T> out;
   const Tag<T> d;
-#  pragma GCC unroll 4
+  ENSYN_UNROLL
   for (int row = 0; row < 4; ++row) {
     out.of[row][0] = {{hn::InterleaveLower(d, n.first.v[row], n.second.v[row])}};
     out.of[row][1] = {{hn::InterleaveUpper(d, n.first.v[row], n.second.v[row])}};

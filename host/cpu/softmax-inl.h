@@ -1,4 +1,5 @@
-// Softmax, its logarithm and cross-entropy, over one row of logits at a time. Included once per instruction set.
+// Softmax, its logarithm and cross-entropy, over one row of logits at a time. Included once per instruction
+// set.
 
 #if defined(ENSYN_CPU_SOFTMAX_INL_H) == defined(HWY_TARGET_TOGGLE)
 #  ifdef ENSYN_CPU_SOFTMAX_INL_H

@@ -50,8 +50,8 @@ ThreadPool::ThreadPool(int size) : errors_(static_cast<std::size_t>(std::max(siz
     }
     start_.notify_all();
     for (auto& worker : workers_) worker.join();
-    throw OutOfMemoryError("the system started only " + std::to_string(started) + " of " + std::to_string(size) +
-                           " threads (" + e.what() + "): ask for fewer");
+    throw OutOfMemoryError("the system started only " + std::to_string(started) + " of " +
+                           std::to_string(size) + " threads (" + e.what() + "): ask for fewer");
   }
 }
 

@@ -13,8 +13,8 @@
 
 namespace ensyn::cpu {
 
-/// Meeting point of a fixed number of threads. Spins briefly, since steps are short, then sleeps, so that more threads
-/// than processors still make progress.
+/// Meeting point of a fixed number of threads. Spins briefly, since steps are short, then sleeps, so that
+/// more threads than processors still make progress.
 class Barrier {
  public:
   explicit Barrier(int threads) noexcept : threads_(threads) {}
@@ -37,11 +37,12 @@ class ThreadPool {
 
   [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Runs body(rank) for every rank in [0, size) at the same time; rank 0 is the caller. Rethrows the exception of the
-  /// lowest rank that threw. A body that meets others at a barrier must not throw before it.
+  /// Runs body(rank) for every rank in [0, size) at the same time; rank 0 is the caller. Rethrows the
+  /// exception of the lowest rank that threw. A body that meets others at a barrier must not throw before it.
   void run(const std::function<void(int rank)>& body);
 
-  /// Runs body(index, rank) for every index in [0, count), each once, handed out in order to whichever thread is free.
+  /// Runs body(index, rank) for every index in [0, count), each once, handed out in order to whichever thread
+  /// is free.
   void for_each(std::int64_t count, const std::function<void(std::int64_t index, int rank)>& body);
 
  private:

@@ -5,7 +5,8 @@
 namespace ensyn::cpu {
 namespace {
 
-/// Cost of one row group relative to the others: its columns, and again for the first layer's forward product.
+/// Cost of one row group relative to the others: its columns, and again for the first layer's forward
+/// product.
 int cost_of(const LayerShape& shape, bool first) {
   return shape.stride() * (first ? 4 : 3);
 }
@@ -27,7 +28,8 @@ Team<T>::Team(const std::vector<LayerShape>& shapes, int batch, int threads)
     total += static_cast<double>(shapes[l].row_groups()) * cost_of(shapes[l], l == 0);
   }
   for (int r = 0; r < threads; ++r) {
-    first_weights_.emplace_back(static_cast<std::size_t>(kRowGroup) * static_cast<std::size_t>(shapes[0].stride()));
+    first_weights_.emplace_back(static_cast<std::size_t>(kRowGroup) *
+                                static_cast<std::size_t>(shapes[0].stride()));
   }
   noise_gradients_.resize(items_.size());
   double done = 0;
@@ -83,7 +85,7 @@ template <class T>
 void Trainer<T>::forward_first_group(int group, const T* weights, std::uint64_t step) {
   const int row = group * kRowGroup;
   activations(step).forward_first(kernels_, minibatch(step), weights, row,
-                                   std::min(kRowGroup, member_.shapes()[0].rows - row), batch_);
+                                  std::min(kRowGroup, member_.shapes()[0].rows - row), batch_);
 }
 
 template <class T>
@@ -92,9 +94,8 @@ void Trainer<T>::update_homogeneous(std::uint64_t step) {
   for (std::size_t i = team_.shares_[static_cast<std::size_t>(rank_)];
        i < team_.shares_[static_cast<std::size_t>(rank_) + 1]; ++i) {
     const auto [layer, group] = team_.items_[i];
-    team_.noise_gradients_[i] =
-        kernels_.update_homogeneous(member_.row_group(layer, group),
-                                    update_input(static_cast<std::size_t>(layer), group, step), rates);
+    team_.noise_gradients_[i] = kernels_.update_homogeneous(
+        member_.row_group(layer, group), update_input(static_cast<std::size_t>(layer), group, step), rates);
   }
   team_.barrier_.wait();
   // Every thread adds the parts in the same order and so knows the new sigma without asking.
@@ -124,8 +125,9 @@ void Trainer<T>::advance(const std::uint64_t* updated, const std::uint64_t* samp
     if (sampled != nullptr) {
       const auto row = static_cast<std::size_t>(group * kRowGroup);
       out.noise = &noise[l];
-      out.weights = l == 0 ? team_.first_weights_[rank].data()
-                           : team_.weights_[l].data() + row * static_cast<std::size_t>(member_.shapes()[l].stride());
+      out.weights =
+          l == 0 ? team_.first_weights_[rank].data()
+                 : team_.weights_[l].data() + row * static_cast<std::size_t>(member_.shapes()[l].stride());
     }
     if (homogeneous) {
       kernels_.sample_homogeneous(rows, sigma, out);
@@ -156,7 +158,8 @@ void Trainer<T>::examples_pass(std::uint64_t step) {
   act.backward(kernels_, weights, begin_, end_);
 }
 
-/// Adds the step's loss; every thread does, and so knows of a divergence. \returns whether the loss is finite.
+/// Adds the step's loss; every thread does, and so knows of a divergence. \returns whether the loss is
+/// finite.
 template <class T>
 bool Trainer<T>::account() {
   double nll = 0;

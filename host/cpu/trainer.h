@@ -1,10 +1,11 @@
 /// \file
 /// Training steps of one network by a team of threads.
 ///
-/// A step has two phases between barriers. First every thread passes over its share of the parameters: gradient, costs
-/// and Adam of the last step, noise and weights of this one, and the first layer's outputs, which need nothing else.
-/// Then every thread takes its share of the examples through the other layers, the loss and back, and fetches the next
-/// minibatch. Homogeneous noise needs the sum over all parameters between update and noise, hence one barrier more.
+/// A step has two phases between barriers. First every thread passes over its share of the parameters:
+/// gradient, costs and Adam of the last step, noise and weights of this one, and the first layer's outputs,
+/// which need nothing else. Then every thread takes its share of the examples through the other layers, the
+/// loss and back, and fetches the next minibatch. Homogeneous noise needs the sum over all parameters between
+/// update and noise, hence one barrier more.
 #pragma once
 
 #include <cstdint>
@@ -63,17 +64,17 @@ inline constexpr std::uint64_t kNoStep = ~std::uint64_t{0};
 template <class T>
 class Trainer {
  public:
-  Trainer(Team<T>& team, Member<T>& member, const Dataset& data, const KernelTable<T>& kernels, const Stretch& stretch,
-          int rank);
+  Trainer(Team<T>& team, Member<T>& member, const Dataset& data, const KernelTable<T>& kernels,
+          const Stretch& stretch, int rank);
 
-  /// Called by every thread of the team, each with its rank. \returns the first step whose loss was not finite, the
-  /// same to every thread, or kNoStep.
+  /// Called by every thread of the team, each with its rank. \returns the first step whose loss was not
+  /// finite, the same to every thread, or kNoStep.
   std::uint64_t run();
 
  private:
   void gather(std::uint64_t step);
-  /// This thread's share of the pass over the parameters: the update of step `updated`, if any, and the weights of
-  /// step `sampled`, if any.
+  /// This thread's share of the pass over the parameters: the update of step `updated`, if any, and the
+  /// weights of step `sampled`, if any.
   void advance(const std::uint64_t* updated, const std::uint64_t* sampled);
   void update_homogeneous(std::uint64_t step);
   void forward_first_group(int group, const T* weights, std::uint64_t step);

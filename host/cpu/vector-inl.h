@@ -1,5 +1,5 @@
-// Vectors of the target's width as numbers for formulas.inl. Included once per instruction set (Highway's foreach_target),
-// hence the toggled guard.
+// Vectors of the target's width as numbers for formulas.inl. Included once per instruction set (Highway's
+// foreach_target), hence the toggled guard.
 
 #if defined(ENSYN_CPU_VECTOR_INL_H) == defined(HWY_TARGET_TOGGLE)
 #  ifdef ENSYN_CPU_VECTOR_INL_H
@@ -13,6 +13,9 @@
 #  include <cmath>
 #  include <cstdint>
 #  include <type_traits>
+
+#  include "ensyn/detail/rates.h"
+#  include "ensyn/detail/unroll.h"
 
 #  undef ENSYN_FN
 #  define ENSYN_FN HWY_INLINE HWY_ATTR
@@ -33,8 +36,8 @@ using SignedOf = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 template <class T>
 inline constexpr int kLanes = static_cast<int>(HWY_MAX_BYTES / sizeof(T));
 
-/// K vectors side by side. The formulas are long chains of dependent operations; several at once keep the processor's
-/// units busy where one alone would wait.
+/// K vectors side by side. The formulas are long chains of dependent operations; several at once keep the
+/// processor's units busy where one alone would wait.
 template <class T, int K = 1>
 struct Vec {
   Native<T> v[K];
@@ -66,7 +69,7 @@ using Element = typename Traits<V>::Type;
 template <class V>
 using BitsOf = Vec<SignedOf<Element<V>>, Traits<V>::K>;
 
-#  define ENSYN_EACH _Pragma("GCC unroll 16") for (int i = 0; i < K; ++i)
+#  define ENSYN_EACH ENSYN_UNROLL for (int i = 0; i < K; ++i)
 
 template <class T>
 ENSYN_FN Vec<T> load(const T* from) {

@@ -1,24 +1,16 @@
 /// \file
-/// The driver's commands. Each failure leaves as an exception; main.cpp gives it its exit code and prints it.
+/// The driver's commands: what each takes and what runs it. Failures leave as exceptions; main.cpp gives them
+/// their exit codes and prints them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "host/driver/options.h"
 
 namespace ensyn::driver {
-
-/// A subcommand, and what runs it once its command line is parsed.
-struct Command {
-  CLI::App* app = nullptr;
-  std::function<void()> run;
-};
-
-[[nodiscard]] Command add_train(CLI::App& parent);
-[[nodiscard]] Command add_evaluate(CLI::App& parent);
-[[nodiscard]] Command add_info(CLI::App& parent);
 
 /// What every command takes besides its table of options.
 struct CommonFlags {
@@ -28,12 +20,41 @@ struct CommonFlags {
   bool json = false;
 
   [[nodiscard]] bool prints_text() const { return !quiet && !json; }
+  /// Puts --config's file and then the command line over `values`. \throws ConfigError
+  void overlay(Values& values, const OptionTable& table) const {
+    if (!config_file.empty()) values.overlay(read_config_file(config_file, table));
+    values.overlay(given);
+  }
 };
 
-/// Declares the table's flags, --config, --quiet and --json; `common` must outlive `app`.
-void declare_common(CLI::App& app, const OptionTable& table, CommonFlags& common);
+/// A flag without a value.
+struct Switch {
+  std::string name;
+  bool* value;
+  std::string help;
+};
 
-/// Puts --config's file and then the command line over `values`. \throws ConfigError
-void overlay_given(Values& values, const CommonFlags& common, const OptionTable& table);
+/// An argument without a flag, which must be given.
+struct Argument {
+  std::string name;
+  std::string* value;
+  std::string help;
+};
+
+/// One subcommand. The parse of the command line fills `flags` and what `switches` and `argument` point to,
+/// which are kept alive by `run`.
+struct Command {
+  std::string name;
+  std::string help;
+  const OptionTable& options;
+  CommonFlags& flags;
+  std::vector<Switch> switches;
+  std::optional<Argument> argument;
+  std::function<void()> run;
+};
+
+[[nodiscard]] Command train_command();
+[[nodiscard]] Command evaluate_command();
+[[nodiscard]] Command info_command();
 
 }  // namespace ensyn::driver

@@ -35,7 +35,7 @@ EvaluateSettings resolve(const EvaluateFlags& flags, const std::filesystem::path
   Values values;
   const RunFolder folder{model.parent_path()};
   Values asked;
-  overlay_given(asked, flags, evaluate_options());
+  flags.overlay(asked, evaluate_options());
   if (!asked.has("data") && !asked.has("dataset") && std::filesystem::exists(folder.config())) {
     const Values run = read_config_file(folder.config(), train_options());
     for (const char* key : {"data", "dataset"}) {
@@ -142,14 +142,15 @@ void evaluate(const EvaluateFlags& flags) {
 
 }  // namespace
 
-Command add_evaluate(CLI::App& parent) {
-  CLI::App* app = parent.add_subcommand("evaluate", "accuracy, loss and calibration of a saved network");
+Command evaluate_command() {
   const auto flags = std::make_shared<EvaluateFlags>();
-  app->add_option("MODEL", flags->model, "model.safetensors, or the folder of the run that made it")
-      ->required()
-      ->option_text(" ");
-  declare_common(*app, evaluate_options(), *flags);
-  return {app, [flags] { evaluate(*flags); }};
+  return {"evaluate",
+          "accuracy, loss and calibration of a saved network",
+          evaluate_options(),
+          *flags,
+          {},
+          Argument{"MODEL", &flags->model, "model.safetensors, or the folder of the run that made it"},
+          [flags] { evaluate(*flags); }};
 }
 
 }  // namespace ensyn::driver

@@ -41,7 +41,7 @@ void check_device(const ExecutionConfig& execution) {
 
 void info(const CommonFlags& flags) {
   Values values;
-  overlay_given(values, flags, info_options());
+  flags.overlay(values, info_options());
   const InfoSettings settings = info_settings(values);
   check_device(settings.execution);
   const BuildInfo build = build_info();
@@ -75,11 +75,15 @@ void info(const CommonFlags& flags) {
 
 }  // namespace
 
-Command add_info(CLI::App& parent) {
-  CLI::App* app = parent.add_subcommand("info", "version, noise contract, devices and build options");
+Command info_command() {
   const auto flags = std::make_shared<CommonFlags>();
-  declare_common(*app, info_options(), *flags);
-  return {app, [flags] { info(*flags); }};
+  return {"info",
+          "version, noise contract, devices and build options",
+          info_options(),
+          *flags,
+          {},
+          std::nullopt,
+          [flags] { info(*flags); }};
 }
 
 }  // namespace ensyn::driver

@@ -116,17 +116,18 @@ json from_word(Kind kind, const std::string& word) {
   return nullptr;
 }
 
-/// \param words one, unless the option is a list of costs.
 json from_words(const Option& option, const std::vector<std::string>& words) {
   json list = json::array();
   if (option.kind == Kind::cost_list) {
     for (const std::string& word : words) list.push_back(from_word(option.kind, word));
     return list;
   }
-  if (option.kind != Kind::whole_list) return from_word(option.kind, words.back());
-  if (words.back() == "none") return list;
-  for (const std::string& item : CLI::detail::split(words.back(), ',')) {
-    list.push_back(from_word(option.kind, item));
+  const std::string& word = words.back();
+  if (option.kind != Kind::whole_list) return from_word(option.kind, word);
+  if (word == "none") return list;
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = word.find(',', begin);
+    list.push_back(from_word(option.kind, word.substr(begin, end - begin)));
   }
   return list;
 }
@@ -197,7 +198,7 @@ void Values::overlay(const Values& over) {
     if (!over.has(key)) continue;
     for (const std::string& old : replaced) drop(old);
   }
-  const std::string kind = over.get<std::string>("objective", "");
+  const auto kind = over.get<std::string>("objective", "");
   if (kind == "variational") {
     for (const char* old : {"rho", "mechanism", "c", "cost"}) drop(old);
   } else if (kind == "energy") {
@@ -206,23 +207,13 @@ void Values::overlay(const Values& over) {
   for (const auto& [key, entry] : over.entries_) entries_[key] = entry;
 }
 
-void declare(CLI::App& app, const OptionTable& table, Values& values) {
-  for (const Option& option : table) {
-    const auto take = [&option, &values](const std::vector<std::string>& words) {
-      const json value = from_words(option, words);
-      if (!fits(option, value)) {
-        throw ConfigError(flag_name(option.key) + " is '" + joined(words) + "': it must be " +
-                          expectation(option));
-      }
-      values.set(option.key, value, flag_name(option.key));
-    };
-    CLI::Option* declared =
-        app.add_option_function<std::vector<std::string>>(flag_name(option.key), take, option.help);
-    declared->allow_extra_args(false)->option_text(
-        option.value_name + (option.fallback.empty() ? "" : " [" + option.fallback + "]"));
-    // As in most programs the last of several is taken, so that a script's flags can be appended to.
-    if (option.kind != Kind::cost_list) declared->expected(1)->take_last();
+json from_command_line(const Option& option, const std::vector<std::string>& words) {
+  json value = from_words(option, words);
+  if (!fits(option, value)) {
+    throw ConfigError(flag_name(option.key) + " is '" + joined(words) + "': it must be " +
+                      expectation(option));
   }
+  return value;
 }
 
 Values read_config_file(const std::filesystem::path& file, const OptionTable& table) {

@@ -3,9 +3,7 @@
 /// and from a JSON file, whose keys are the flags' names with `_` for `-`, and are checked in one place.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
-#include <functional>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -78,9 +76,9 @@ class Values {
   std::map<std::string, Entry> entries_;
 };
 
-/// Declares the table's flags on `app`; parsing the command line puts what was given into `values`, which
-/// must outlive `app`. \throws ConfigError from the parse, on a value that is not what the table asks for
-void declare(CLI::App& app, const OptionTable& table, Values& values);
+/// The value that the words after a flag stand for; one word, unless the option is a list of costs.
+/// \throws ConfigError when it is not what the option asks for.
+[[nodiscard]] nlohmann::json from_command_line(const Option& option, const std::vector<std::string>& words);
 
 /// \throws ConfigError when the file cannot be read, is not a JSON object, has a key that is not in `table`
 /// or a value that is not what the table asks for.

@@ -54,7 +54,7 @@ struct Request {
 
 Request new_run(const TrainFlags& flags) {
   Request request;
-  overlay_given(request.values, flags, train_options());
+  flags.overlay(request.values, train_options());
   request.settings = train_settings(request.values);
   const RunFolder folder{request.settings.out};
   if (folder.holds_run() && !flags.overwrite) {
@@ -68,7 +68,7 @@ Request new_run(const TrainFlags& flags) {
 Request old_run(const TrainFlags& flags) {
   if (flags.overwrite) throw ConfigError("--resume and --overwrite exclude each other: give one");
   Values asked;
-  overlay_given(asked, flags, train_options());
+  flags.overlay(asked, train_options());
   const RunFolder folder{asked.get<std::string>("out", kTrainFolder)};
   if (!std::filesystem::exists(folder.config())) {
     throw ConfigError("--resume: " + folder.path.string() +
@@ -190,9 +190,8 @@ class Training {
   [[nodiscard]] std::string last_good() const {
     std::error_code ignored;
     const bool saved = std::filesystem::exists(folder_.model(), ignored);
-    return (saved ? "the last good checkpoint is " + folder_.model().string()
-                  : "no checkpoint was made before it") +
-           "; try a smaller --lr";
+    return saved ? "the last good checkpoint is " + folder_.model().string()
+                 : "no checkpoint was made before it";
   }
 
   [[nodiscard]] std::string interruption() const {
@@ -271,13 +270,16 @@ void train(const TrainFlags& flags) {
 
 }  // namespace
 
-Command add_train(CLI::App& parent) {
-  CLI::App* app = parent.add_subcommand("train", "trains one network, or goes on with one");
+Command train_command() {
   const auto flags = std::make_shared<TrainFlags>();
-  declare_common(*app, train_options(), *flags);
-  app->add_flag("--resume", flags->resume, "go on with the run in --out where it was stopped");
-  app->add_flag("--overwrite", flags->overwrite, "replace the run in --out");
-  return {app, [flags] { train(*flags); }};
+  return {"train",
+          "trains one network, or goes on with one",
+          train_options(),
+          *flags,
+          {{"--resume", &flags->resume, "go on with the run in --out where it was stopped"},
+           {"--overwrite", &flags->overwrite, "replace the run in --out"}},
+          std::nullopt,
+          [flags] { train(*flags); }};
 }
 
 }  // namespace ensyn::driver

@@ -70,8 +70,9 @@ inline IoError io_error(std::string_view action, const std::filesystem::path& fi
     default:
       break;
   }
-  return IoError("cannot " + std::string(action) + " " + quote(file.string()) + ": " +
-                 std::generic_category().message(code) + std::string(advice));
+  IoError error("cannot " + std::string(action) + " " + quote(file.string()) + ": " +
+                std::generic_category().message(code) + std::string(advice));
+  return error;
 }
 
 }  // namespace ensyn

@@ -49,7 +49,7 @@ class EntryParser {
   EntryParser(const std::string& source, const std::string& tensor)
       : source_(source), where_("tensor " + quote(tensor, kShown)) {}
 
-  TensorEntry parse(const json& entry, std::uint64_t data_size) const {
+  [[nodiscard]] TensorEntry parse(const json& entry, std::uint64_t data_size) const {
     if (!entry.is_object()) {
       reject("is not an object");
     }
@@ -85,7 +85,7 @@ class EntryParser {
  private:
   [[noreturn]] void reject(const std::string& what) const { fail(source_, where_ + " " + what); }
 
-  const json& get(const json& entry, const char* key) const {
+  [[nodiscard]] const json& get(const json& entry, const char* key) const {
     const auto found = entry.find(key);
     if (found == entry.end()) {
       reject(std::string("has no ") + key);
@@ -93,7 +93,7 @@ class EntryParser {
     return *found;
   }
 
-  TensorType parse_type(const json& value) const {
+  [[nodiscard]] TensorType parse_type(const json& value) const {
     if (!value.is_string()) {
       reject("has a dtype that is not a string");
     }
@@ -106,7 +106,7 @@ class EntryParser {
     reject("has dtype " + quote(text, kShown) + ", not F32 or F64");
   }
 
-  std::vector<std::uint64_t> parse_numbers(const json& value, const std::string& key) const {
+  [[nodiscard]] std::vector<std::uint64_t> parse_numbers(const json& value, const std::string& key) const {
     std::vector<std::uint64_t> numbers;
     if (!value.is_array()) {
       reject("has " + key + " that is not an array");
@@ -142,6 +142,7 @@ std::map<std::string, std::string> parse_metadata(const json& object, const std:
 void check_places(const std::map<std::string, TensorEntry>& tensors, std::uint64_t data_size,
                   const std::string& source) {
   std::vector<const std::pair<const std::string, TensorEntry>*> order;
+  order.reserve(tensors.size());
   for (const auto& tensor : tensors) {
     order.push_back(&tensor);
   }

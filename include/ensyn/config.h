@@ -99,7 +99,8 @@ struct ENSYN_API NetworkConfig {
   std::optional<std::uint32_t> stream;
   NoiseKind noise = NoiseKind::heterogeneous;
   Objective objective = Objective::energy;
-  std::vector<CostTerm> costs{CostTerm{}};  ///< of the energy objective; may be empty (no reliability cost)
+  std::vector<CostTerm> costs =
+      std::vector<CostTerm>(1);  ///< of the energy objective; may be empty (no reliability cost)
   /// SD of the Gaussian prior on each weight, of the variational objective; infinity is a flat prior. It acts
   /// on mu (mu^2/2s^2) and sigma (sigma^2/2s^2).
   double prior_sigma = std::numeric_limits<double>::infinity();
@@ -116,7 +117,7 @@ struct ENSYN_API NetworkConfig {
 /// A set of networks of one architecture that train together on one data set.
 struct ENSYN_API PopulationConfig {
   Architecture architecture;
-  std::vector<NetworkConfig> members{NetworkConfig{}};
+  std::vector<NetworkConfig> members = std::vector<NetworkConfig>(1);
   int batch = 20;               ///< examples per minibatch, >= 1 and at most the size of the training set
   std::uint64_t data_seed = 0;  ///< decides the order of the minibatches
   bool own_order = false;       ///< each member its own order of minibatches, instead of one for all

@@ -40,7 +40,8 @@ class ENSYN_API Dataset {
                              int classes, std::string name = "array");
 
   /// Reads one pair of IDX files (images: unsigned bytes of 2 or more dimensions; labels: unsigned bytes of
-  /// 1), plain or gzip whatever their names say. classes = 10 unless a larger label or `classes` says more.
+  /// 1), plain or gzip whatever their names say.
+  /// \param classes number of classes, every label below it; 0 takes 10, or more where a label asks for more.
   /// \throws IoError when a file cannot be read, DataError when its content is not what IDX prescribes.
   static Dataset from_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
                           Normalization normalization = {}, int classes = 0);

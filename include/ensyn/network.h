@@ -16,7 +16,8 @@ class Network {
       : Network(Population(std::move(config), std::move(train_data), execution)) {}
 
   /// \throws ConfigError when the checkpoint holds several networks, and as Population::load
-  static Network load(const std::filesystem::path& file, Dataset train_data, const ExecutionConfig& execution = {}) {
+  static Network load(const std::filesystem::path& file, Dataset train_data,
+                      const ExecutionConfig& execution = {}) {
     return Network(Population::load(file, std::move(train_data), execution));
   }
 

@@ -85,7 +85,8 @@ class ENSYN_API Population {
   [[nodiscard]] std::vector<TrainingMetrics> metrics() const;
 
   /// Writes parameters, Adam's moments, step and configuration as safetensors, to a temporary file that is
-  /// then renamed. \throws IoError
+  /// then renamed. \throws IoError; DataError when a value is not finite, so that a diverged network never
+  /// replaces a good one
   void save(const std::filesystem::path& file) const;
 
   [[nodiscard]] const PopulationConfig& config() const noexcept;

@@ -64,6 +64,10 @@ class Install(unittest.TestCase):
             run(CXX, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-x", "c++",
                 "-I", self.prefix / "include", "-include", header, "/dev/null")
 
+    def test_readme_shows_the_example(self):
+        program = (EXAMPLE / "main.cpp").read_text().split("\n", 1)[1]
+        self.assertIn(program, (EXAMPLE / "../../README.md").read_text())
+
     def test_driver(self):
         self.assertIn("noise contract", run(self.prefix / "bin" / "ensyn", "info"))
 

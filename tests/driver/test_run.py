@@ -112,7 +112,7 @@ class Train(DriverTest):
         self.assertEqual(len(self.rows("run")), 1)
 
     def test_divergence(self):
-        message = self.fail_with(1, ["step", "--lr"], "train", *SMALL, "--lr", "1e30", "--out", "run")
+        message = self.fail_with(1, ["step", "learning rate"], "train", *SMALL, "--lr", "1e30", "--out", "run")
         self.assertIn("no checkpoint", message)
         self.assertNotIn("summary.json", self.names("run"))
 

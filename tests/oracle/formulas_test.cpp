@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -55,9 +56,8 @@ class Worst {
 
 template <class T>
 class FormulasTest : public ::testing::Test {
- protected:
-  static constexpr bool kIsFloat = sizeof(T) == 4;
-  static constexpr int kPoints = 500001;
+ public:
+  static constexpr int kPoints = 200001;
 
   /// Calls with kPoints points from `low` to `high`, evenly spread; their low bits are arbitrary.
   template <class Function>
@@ -173,29 +173,43 @@ TYPED_TEST(FormulasTest, SoftplusFarOut) {
   EXPECT_TRUE(std::isnan(detail::softplus(std::numeric_limits<T>::quiet_NaN()).value));
 }
 
-TYPED_TEST(FormulasTest, CostGradient) {
-  using T = TypeParam;
-  // rho of the variational objective and of the four mechanisms. sigma^power = exp(power log sigma), so the
-  // relative error is the absolute error of the exponent: at sigma = 1e-4 and power = -3 the logarithm
+/// Checks weight sigma^power over the sigmas of training. `halves` as in CostTermGradient.
+template <class T>
+void check_cost_gradient(double power, int halves, double bound) {
+  Worst<T> worst;
+  const detail::CostTermGradient<T> term{T(-0.7), static_cast<T>(power), halves};
+  FormulasTest<T>::sweep_scale(1e-4, 3, [&](T sigma) {
+    worst.add(sigma, detail::cost_gradient(sigma, &term, 1, T(0)),
+              exact(term.weight) * std::pow(exact(sigma), exact(term.power)));
+  });
+  worst.expect_below(bound);
+}
+
+TYPED_TEST(FormulasTest, CostGradientByLogarithms) {
+  // powers -(rho + 1) of the variational objective and of the four mechanisms. sigma^power = exp(power log
+  // sigma), so the relative error is the absolute error of the exponent: at sigma = 1e-4 and power = -3 the
+  // logarithm
   // (-9.2) is off by half a unit in its last place, 4 units of a number near 1, three of that; the product
   // (28) is rounded to 8; and units near the lower end of a binade count double: 2 (3 * 4 + 8) = 40.
-  struct Bound {
-    double rho, ulp;
-  };
-  for (const auto& [rho, ulp] : {Bound{0, 8.6}, {0.5, 20.5}, {2.0 / 3, 20.5}, {4.0 / 3, 35}, {2, 41}}) {
-    Worst<T> worst;
-    const auto power = static_cast<T>(-(rho + 1));
-    const detail::CostTermGradient<T> term{T(-1), power};
-    this->sweep_scale(1e-4, 3, [&](T sigma) {
-      worst.add(sigma, detail::cost_gradient(sigma, &term, 1, T(0)), -std::pow(exact(sigma), exact(power)));
-    });
-    worst.expect_below(ulp);
+  using T = TypeParam;
+  check_cost_gradient<T>(-1, 0, 9.8);
+  check_cost_gradient<T>(-1.5, 0, 21);
+  check_cost_gradient<T>(-5.0 / 3, 0, 21);
+  check_cost_gradient<T>(-7.0 / 3, 0, 35);
+  check_cost_gradient<T>(-3, 0, 41);
+}
+
+TYPED_TEST(FormulasTest, CostGradientByMultiplication) {
+  // One rounding for each factor and one of the quotient, some of which count double.
+  using T = TypeParam;
+  for (int halves = 1; halves <= detail::kMostHalves; ++halves) {
+    check_cost_gradient<T>(-0.5 * halves, halves, 0.75 + 0.5 * halves);
   }
 }
 
 TYPED_TEST(FormulasTest, CostGradientAddsItsTerms) {
   using T = TypeParam;
-  const detail::CostTermGradient<T> terms[] = {{T(-0.25), T(-1.5)}, {T(-0.5), T(-3)}};
+  const detail::CostTermGradient<T> terms[] = {{T(-0.25), T(-1.5), 0}, {T(-0.5), T(-3), 6}};
   const double want = -0.25 * std::pow(0.3, -1.5) - 0.5 * std::pow(0.3, -3.0) + 0.3 * 4;
   EXPECT_NEAR(detail::cost_gradient(T(0.3), terms, 2, T(4)), want, 100 * std::numeric_limits<T>::epsilon());
   EXPECT_EQ(detail::cost_gradient(T(0.3), terms, 0, T(0)), T(0));
@@ -206,6 +220,33 @@ TYPED_TEST(FormulasTest, MagnitudeGradient) {
   EXPECT_EQ(detail::add_magnitude_gradient(T(1), T(2), T(0.5), T(0.25)), T(2));
   EXPECT_EQ(detail::add_magnitude_gradient(T(1), T(-2), T(0.5), T(0.25)), T(0));
   EXPECT_EQ(detail::add_magnitude_gradient(T(1), T(0), T(0.5), T(0.25)), T(1));
+}
+
+/// Ten rounds of the product's Philox on lanes of 64 bits, whose high halves hold what must be ignored.
+std::array<std::uint32_t, 4> philox(const std::array<std::uint32_t, 4>& counter, std::uint32_t key0,
+                                    std::uint32_t key1) {
+  std::array<std::uint64_t, 20> keys{};
+  for (std::uint32_t round = 0; round < 10; ++round) {
+    keys[2 * round] = key0 + round * 0x9E3779B9;
+    keys[2 * round + 1] = key1 + round * 0xBB67AE85;
+  }
+  constexpr std::uint64_t kRubbish = 0xDEADBEEF00000000;
+  const auto out =
+      detail::philox<10>(detail::PhiloxWords<std::uint64_t>{counter[0] | kRubbish, counter[1] | kRubbish,
+                                                            counter[2] | kRubbish, counter[3] | kRubbish},
+                         keys.data());
+  return {static_cast<std::uint32_t>(out.w0), static_cast<std::uint32_t>(out.w1),
+          static_cast<std::uint32_t>(out.w2), static_cast<std::uint32_t>(out.w3)};
+}
+
+TEST(PhiloxTest, GivesThePublishedVectors) {
+  // Random123, kat_vectors, "philox4x32 10".
+  using Block = std::array<std::uint32_t, 4>;
+  EXPECT_EQ(philox({}, 0, 0), (Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, 0xffffffff, 0xffffffff),
+            (Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0xa4093822, 0x299f31d0),
+            (Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 }  // namespace

@@ -64,10 +64,15 @@ Rows predict(const Settings& settings, const Parameters& parameters, const Data&
 std::vector<double> log_mean_probability(const Rows& samples) {
   std::vector<double> result(samples.front().size());
   for (std::size_t k = 0; k < result.size(); ++k) {
+    // Relative to the largest, since probabilities of confident networks underflow.
+    double largest = samples.front()[k];
     for (const std::vector<double>& sample : samples) {
-      result[k] += std::exp(sample[k]) / static_cast<double>(samples.size());
+      largest = std::max(largest, sample[k]);
     }
-    result[k] = std::log(result[k]);
+    for (const std::vector<double>& sample : samples) {
+      result[k] += std::exp(sample[k] - largest) / static_cast<double>(samples.size());
+    }
+    result[k] = largest + std::log(result[k]);
   }
   return result;
 }

@@ -21,7 +21,8 @@ using ensyn::NetworkConfig;
 using ensyn::NoiseKind;
 using ensyn::Objective;
 
-/// Not inlined, since g++ 12 then takes the constant behind the default of `costs` for uninitialised.
+// Not inlined, here and below: g++ 12 would take the constants behind the defaults of `costs` and `members`
+// for uninitialised.
 [[gnu::noinline]] NetworkConfig base_member() {
   NetworkConfig member;
   member.seed = 0x9E3779B97F4A7C15;
@@ -59,8 +60,8 @@ NetworkConfig changed(NetworkConfig member, const std::function<void(NetworkConf
   return member;
 }
 
-Case make_case(std::string name, std::vector<int> sizes, int batch, std::vector<NetworkConfig> members,
-               std::size_t examples = 67) {
+[[gnu::noinline]] Case make_case(std::string name, std::vector<int> sizes, int batch,
+                                 std::vector<NetworkConfig> members, std::size_t examples = 67) {
   Case result;
   result.name = std::move(name);
   result.config.architecture.sizes = std::move(sizes);
@@ -104,6 +105,10 @@ void add_architectures(std::vector<Case>& all) {
   all.push_back(make_case("wide_batch_21", {100, 33, 10}, 21, {heterogeneous({{2.0 / 3, 1.5}})}, 250));
   all.push_back(make_case("wide_batch_1", {100, 33, 10}, 1, {heterogeneous({{1.37, 0.4}})}));
   all.push_back(make_case("input_785", {785, 5, 3}, 20, {homogeneous({{4.0 / 3, 0.7}})}, 250));
+  all.push_back(make_case("edges_of_blocks", {15, 16, 17, 31, 32, 4}, 5, {heterogeneous({{0.5, 1.0}})}));
+  all.push_back(make_case("edges_of_blocks_shared", {32, 15, 16, 5}, 6, {homogeneous({{0.5, 1.0}})}));
+  all.push_back(make_case("classes_33", {7, 20, 33}, 20, {heterogeneous({{0.5, 1.0}})}));
+  all.push_back(make_case("classes_256", {5, 6, 256}, 20, {heterogeneous({{0.5, 1.0}})}));
   Case bytes = make_case("bytes", {64, 17, 10}, 20, {heterogeneous({{2.0, 0.5}})}, 250);
   bytes.holds_bytes = true;
   all.push_back(bytes);
@@ -124,6 +129,8 @@ void add_costs(std::vector<Case>& all) {
   all.push_back(make_case("zero_weight", sizes, 20, {heterogeneous({{2.0, 0.0}})}));
   all.push_back(make_case("no_initial_mu", sizes, 20,
                           {changed(heterogeneous({{0.5, 1.0}}), [](auto& m) { m.mu_range = 0; })}));
+  all.push_back(make_case("many_exponents", sizes, 20,
+                          {heterogeneous({{1.0, 0.2}, {1.5, 0.1}, {2.5, 0.05}, {3.0, 0.02}, {3.5, 0.01}})}));
   for (const auto& [name, sigma] : {std::pair{"sigma_3", 3.0}, {"sigma_1e-4", 1e-4}}) {
     for (const auto& kind : {homogeneous({{0.5, 1.0}}), heterogeneous({{0.5, 1.0}})}) {
       const std::string suffix = kind.noise == NoiseKind::homogeneous ? "_shared" : "";
@@ -137,6 +144,12 @@ void add_costs(std::vector<Case>& all) {
                             m.adam.beta1 = 0;
                             m.adam.beta2 = 0.5;
                           })}));
+  // One input that is 0 now and then: its weights' gradients then fall from about 1 to lambda / N, and
+  // moments that remember nothing must fall with them.
+  all.push_back(make_case("no_memory", {1, 2}, 1, {changed(heterogeneous({}), [](auto& m) {
+                            m.lambda = 1e-3;
+                            m.adam = {0.01, 0, 0, 1e-8};
+                          })}));
 }
 
 void add_populations(std::vector<Case>& all) {
@@ -144,6 +157,9 @@ void add_populations(std::vector<Case>& all) {
   Case own = make_case("population_own_order", {6, 9, 4}, 21, mixed_members());
   own.config.own_order = true;
   all.push_back(own);
+  // Threads that neither divide nor are divided by the members.
+  all.push_back(make_case("population_of_two", {20, 18, 5}, 20,
+                          {heterogeneous({{0.5, 1.0}}), homogeneous({{4.0 / 3, 0.5}})}));
   Case edge = make_case("largest_keys", {6, 9, 4}, 7, {changed(heterogeneous({{2.0, 0.3}}), [](auto& m) {
                           m.seed = std::numeric_limits<std::uint64_t>::max();
                           m.stream = (1U << 24) - 1;

@@ -106,7 +106,8 @@ class Pair {
     const auto count = static_cast<double>(examples_);
     EXPECT_EQ(metrics.examples, examples_);
     EXPECT_EQ(std::lround(metrics.accuracy * count), correct_);
-    EXPECT_TRUE(all_close(std::vector{metrics.nll}, std::vector{nll_ / count}, {margin(), 0}));
+    // Beside the logits' errors, those of softmax and logarithm.
+    EXPECT_TRUE(all_close(std::vector{metrics.nll}, std::vector{nll_ / count}, {kRoundings * margin(), 0}));
   }
 
  private:
@@ -177,9 +178,7 @@ TEST_P(ParityTest, TrainingFollowsTheOracle) {
         pairs[member].step(oracle_data);
       }
       pairs[member].compare_state();
-      if (goal % population.steps_per_epoch() != 0) {
-        pairs[member].compare_metrics();
-      }
+      pairs[member].compare_metrics();
     }
   }
 }
@@ -265,19 +264,22 @@ TEST_P(EvaluationParityTest, BinsOfCalibrationAgree) {
   }
 }
 
-TEST_P(EvaluationParityTest, LargeNoiseAndConfidentMistakesStayFinite) {
+TEST_P(EvaluationParityTest, ConfidentMistakesAgree) {
   // sigma = 3 on 784 inputs: logits of hundreds, so that probabilities underflow to 0 and saturate at 1.
   Case test = case_of("paper");
   test.config.members.front().sigma_init = 3;
   ensyn::Population population(test.config, parity::make_data(test), parity::on_cpu());
   const ensyn::Dataset held_out = parity::make_data(test.config.architecture, 23, true, 9);
-  const ensyn::Evaluation evaluation = population.evaluate(held_out, {3, 20}).front();
-  EXPECT_GT(evaluation.sample.nll, 100);
-  for (const auto* quality : {&evaluation.mean, &evaluation.sample, &evaluation.average}) {
-    for (const double value : numbers(*quality)) {
-      EXPECT_TRUE(std::isfinite(value));
-    }
-  }
+  const ensyn::Evaluation got = population.evaluate(held_out, {3, 20}).front();
+  const oracle::Evaluation want =
+      oracle::evaluate(parity::to_oracle(test.config, 0, test.examples), parity::to_oracle(population, 0),
+                       parity::to_oracle(held_out), {3, 20});
+  EXPECT_GT(want.sample.nll, 100);
+  const double error = 100 * evaluation_tolerance(test);
+  const compare::Tolerance tolerance{error, error};
+  EXPECT_TRUE(all_close(numbers(got.mean), numbers(want.mean), tolerance));
+  EXPECT_TRUE(all_close(numbers(got.sample), numbers(want.sample), tolerance));
+  EXPECT_TRUE(all_close(numbers(got.average), numbers(want.average), tolerance));
 }
 
 TEST_P(EvaluationParityTest, EvaluationLeavesTrainingAlone) {

@@ -66,8 +66,9 @@ class ReproducibilityTest : public ::testing::TestWithParam<Precision> {
 };
 
 TEST_P(ReproducibilityTest, ThreadsAndInstructionSetsDoNotShow) {
-  for (const std::string name : {"population", "population_own_order", "four_layers", "wide_batch_21",
-                                 "wide_batch_1", "input_785", "bytes", "minimal", "sigma_1e_4"}) {
+  for (const std::string name :
+       {"population", "population_own_order", "population_of_two", "four_layers", "wide_batch_21",
+        "wide_batch_1", "input_785", "bytes", "minimal", "sigma_1e_4"}) {
     const Case test = case_of(name);
     const ensyn::Dataset data = parity::make_data(test);
     const auto run = [&](const std::string& set, int threads) {
@@ -80,7 +81,7 @@ TEST_P(ReproducibilityTest, ThreadsAndInstructionSetsDoNotShow) {
     };
     const std::vector<double> reference = run("portable", 1);
     for (const std::string& set : ensyn::instruction_sets()) {
-      for (const int threads : {1, 2, 3}) {
+      for (const int threads : {1, 2, 3, 5}) {
         EXPECT_TRUE(run(set, threads) == reference) << name << ", " << set << ", " << threads << " threads";
       }
     }
@@ -102,7 +103,8 @@ TEST_P(ReproducibilityTest, InterruptionsDoNotShow) {
 }
 
 TEST_P(ReproducibilityTest, SavingAndLoadingDoNotShow) {
-  for (const std::string name : {"population", "population_own_order", "minimal_batch_21", "bytes"}) {
+  for (const std::string name :
+       {"population", "population_own_order", "minimal_batch_21", "bytes", "largest_keys"}) {
     const Case test = case_of(name);
     const ensyn::Dataset data = parity::make_data(test);
     const std::filesystem::path file = std::filesystem::path(::testing::TempDir()) /

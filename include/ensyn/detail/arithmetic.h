@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "ensyn/detail/rates.h"
+#include "ensyn/detail/unroll.h"
 
 #if defined(__CUDACC__)
 #  define ENSYN_FN __host__ __device__ inline

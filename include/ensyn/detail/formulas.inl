@@ -1,14 +1,25 @@
 // The scalar formulas of ensyn, written once for every kind of number: a float or double of g++ and nvcc (see
-// arithmetic.h) and the vectors of the CPU backend (host/cpu/vector-inl.h). This file is included inside a namespace
-// that provides, for a number type V with elements of type T = Element<V>:
+// arithmetic.h) and the vectors of the CPU backend (host/cpu/vector-inl.h). This file is included inside a
+// namespace that provides, for a number type V with elements of type T = Element<V>:
 //   + - * / (unary -), fused(a, b, c) = a b + c with one rounding, root(x), absolute(x), less(a, b) and
 //   select(mask, a, b), constant<V>(T), as_bits(V), as_number(bits), bits + bits, bits - bits, bits & bits,
 //   bits ^ bits, shift_left<k>(bits), shift_right<k>(bits) (arithmetic), bit_constant<V>(integer),
 // and for lanes of 64 bits W: multiply_low(W, W) (32 x 32 -> 64 bits), high_half(W), W ^ W.
-// Every multiply-add is written out, so that the result is the same bits wherever multiplication, addition, division,
-// square root and fused multiply-add are IEEE; masks are written so that NaN comes through.
+// Every multiply-add is written out, so that the result is the same bits wherever multiplication, addition,
+// division, square root and fused multiply-add are IEEE; masks are written so that NaN comes through.
 //
-// Polynomials are minimax fits (Remez, 50 digits); the error named at each is that of the fit, relative to the result.
+// Polynomials are minimax fits (Remez, 50 digits); the error named at each is that of the fit, relative to
+// the result.
+
+/// c0 + c1 x + c2 x^2 + ..., by Horner's rule.
+template <class V>
+ENSYN_FN V horner(V /*x*/, Element<V> c0) {
+  return constant<V>(c0);
+}
+template <class V, class... Rest>
+ENSYN_FN V horner(V x, Element<V> c0, Rest... rest) {
+  return fused(horner(x, rest...), x, constant<V>(c0));
+}
 
 template <class T>
 struct Constants;
@@ -22,16 +33,30 @@ struct Constants<float> {
   static constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it leaves an integer in the low bits
   static constexpr Signed kMagicBits = 0x4B400000;
   static constexpr float kExpLow = -87.0f, kExpHigh = 88.0f;
-  static constexpr float kLn2High = 0x1.62e400p-1f, kLn2Low = 0x1.7f7d1cp-20f;  // High times |e| < 256 is exact
-  static constexpr int kExpTerms = 5, kLogTerms = 9, kSinTerms = 4, kCosTerms = 5;
-  // (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2: 3.1e-9
-  static constexpr float kExp[] = {0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a2396p-10f};
-  // (log(1 + f) - f) / f^2 on sqrt(1/2) <= 1 + f <= sqrt(2): 4.1e-9
-  static constexpr float kLog[] = {-0x1.fffff8p-2f, 0x1.55555p-2f,   -0x1.000428p-2f, 0x1.99a3f6p-3f, -0x1.542746p-3f,
-                                   0x1.22715p-3f,   -0x1.0f3876p-3f, 0x1.084ad8p-3f,  -0x1.3830c0p-4f};
-  // sin(pi r) / r and cos(pi r) in z = r^2 on |r| <= 1/4: 3.2e-9, 5.6e-11
-  static constexpr float kSin[] = {0x1.921fb6p+1f, -0x1.4abbbap+2f, 0x1.465e92p+1f, -0x1.2d9304p-1f};
-  static constexpr float kCos[] = {1.0f, -0x1.3bd3ccp+2f, 0x1.03c1dap+2f, -0x1.55c4eap+0f, 0x1.d99f54p-3f};
+  static constexpr float kLn2High = 0x1.62e400p-1f,
+                         kLn2Low = 0x1.7f7d1cp-20f;  // High times |e| < 256 is exact
+
+  /// (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2: 3.1e-9
+  template <class V>
+  static ENSYN_FN V exp_tail(V r) {
+    return horner(r, 0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a2396p-10f);
+  }
+  /// (log(1 + f) - f) / f^2 on sqrt(1/2) <= 1 + f <= sqrt(2): 4.1e-9
+  template <class V>
+  static ENSYN_FN V log_tail(V f) {
+    return horner(f, -0x1.fffff8p-2f, 0x1.55555p-2f, -0x1.000428p-2f, 0x1.99a3f6p-3f, -0x1.542746p-3f,
+                  0x1.22715p-3f, -0x1.0f3876p-3f, 0x1.084ad8p-3f, -0x1.3830c0p-4f);
+  }
+  /// sin(pi r) / r in z = r^2 on |r| <= 1/4: 3.2e-9
+  template <class V>
+  static ENSYN_FN V sine_ratio(V z) {
+    return horner(z, 0x1.921fb6p+1f, -0x1.4abbbap+2f, 0x1.465e92p+1f, -0x1.2d9304p-1f);
+  }
+  /// cos(pi r) in z = r^2 on |r| <= 1/4: 5.6e-11
+  template <class V>
+  static ENSYN_FN V cosine(V z) {
+    return horner(z, 1.0f, -0x1.3bd3ccp+2f, 0x1.03c1dap+2f, -0x1.55c4eap+0f, 0x1.d99f54p-3f);
+  }
 };
 
 template <>
@@ -44,35 +69,34 @@ struct Constants<double> {
   static constexpr Signed kMagicBits = 0x4338000000000000;
   static constexpr double kExpLow = -708.0, kExpHigh = 709.0;
   static constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
-  static constexpr int kExpTerms = 11, kLogTerms = 21, kSinTerms = 7, kCosTerms = 8;
-  // As above: 5.4e-20, 1.3e-18, 3.3e-18, 3.6e-20
-  static constexpr double kExp[] = {0x1.0000000000000p-1,  0x1.555555555555bp-3,  0x1.5555555555502p-5,
-                                    0x1.111111110ec1cp-7,  0x1.6c16c16c30862p-10, 0x1.a01a01b398516p-13,
-                                    0x1.a01a0135bf448p-16, 0x1.71ddefddb9088p-19, 0x1.27e5b565d6c89p-22,
-                                    0x1.af6c5fae3229bp-26, 0x1.1e3c3bc28f019p-29};
-  static constexpr double kLog[] = {-0x1.0000000000000p-1, 0x1.5555555555571p-2,  -0x1.ffffffffffd49p-3,
-                                    0x1.999999999402bp-3,  -0x1.5555555573534p-3, 0x1.24924927b343cp-3,
-                                    -0x1.fffffff063637p-4, 0x1.c71c700b23382p-4,  -0x1.99999af27319cp-4,
-                                    0x1.745d5cebb7d24p-4,  -0x1.55557393ecb69p-4, 0x1.3b0d2f0bafdadp-4,
-                                    -0x1.248934c8e44a9p-4, 0x1.116d0a3383ab2p-4,  -0x1.00d312c5d47bbp-4,
-                                    0x1.dc7599493fb9fp-5,  -0x1.b41f50be13eb3p-5, 0x1.bbf4e529bd50dp-5,
-                                    -0x1.017235812c344p-4, 0x1.d2e69f6784ae9p-5,  -0x1.8d04a2e70d847p-6};
-  static constexpr double kSin[] = {0x1.921fb54442d18p+1,  -0x1.4abbce625be41p+2, 0x1.466bc67758701p+1,
-                                    -0x1.32d2cce2d548fp-1, 0x1.50782fca44486p-4,  -0x1.e30063a5b96c5p-8,
-                                    0x1.e3eed660a99e2p-12};
-  static constexpr double kCos[] = {0x1.0000000000000p+0,  -0x1.3bd3cc9be45dep+2, 0x1.03c1f081b5aaap+2,
-                                    -0x1.55d3c7e3c8d5cp+0, 0x1.e1f5068303ee4p-3,  -0x1.a6d1ec3d44b76p-6,
-                                    0x1.f9cc15d28bc76p-10, -0x1.b2586ad971b98p-14};
-};
 
-/// c[0] + c[1] x + ... + c[terms - 1] x^(terms - 1), by Horner's rule.
-template <int terms, class V>
-ENSYN_FN V polynomial(V x, const Element<V>* c) {
-  V sum = constant<V>(c[terms - 1]);
-#pragma GCC unroll 32
-  for (int k = terms - 2; k >= 0; --k) sum = fused(sum, x, constant<V>(c[k]));
-  return sum;
-}
+  // As above: 5.4e-20, 1.3e-18, 3.3e-18, 3.6e-20
+  template <class V>
+  static ENSYN_FN V exp_tail(V r) {
+    return horner(r, 0x1.0000000000000p-1, 0x1.555555555555bp-3, 0x1.5555555555502p-5, 0x1.111111110ec1cp-7,
+                  0x1.6c16c16c30862p-10, 0x1.a01a01b398516p-13, 0x1.a01a0135bf448p-16, 0x1.71ddefddb9088p-19,
+                  0x1.27e5b565d6c89p-22, 0x1.af6c5fae3229bp-26, 0x1.1e3c3bc28f019p-29);
+  }
+  template <class V>
+  static ENSYN_FN V log_tail(V f) {
+    return horner(f, -0x1.0000000000000p-1, 0x1.5555555555571p-2, -0x1.ffffffffffd49p-3, 0x1.999999999402bp-3,
+                  -0x1.5555555573534p-3, 0x1.24924927b343cp-3, -0x1.fffffff063637p-4, 0x1.c71c700b23382p-4,
+                  -0x1.99999af27319cp-4, 0x1.745d5cebb7d24p-4, -0x1.55557393ecb69p-4, 0x1.3b0d2f0bafdadp-4,
+                  -0x1.248934c8e44a9p-4, 0x1.116d0a3383ab2p-4, -0x1.00d312c5d47bbp-4, 0x1.dc7599493fb9fp-5,
+                  -0x1.b41f50be13eb3p-5, 0x1.bbf4e529bd50dp-5, -0x1.017235812c344p-4, 0x1.d2e69f6784ae9p-5,
+                  -0x1.8d04a2e70d847p-6);
+  }
+  template <class V>
+  static ENSYN_FN V sine_ratio(V z) {
+    return horner(z, 0x1.921fb54442d18p+1, -0x1.4abbce625be41p+2, 0x1.466bc67758701p+1, -0x1.32d2cce2d548fp-1,
+                  0x1.50782fca44486p-4, -0x1.e30063a5b96c5p-8, 0x1.e3eed660a99e2p-12);
+  }
+  template <class V>
+  static ENSYN_FN V cosine(V z) {
+    return horner(z, 0x1.0000000000000p+0, -0x1.3bd3cc9be45dep+2, 0x1.03c1f081b5aaap+2, -0x1.55d3c7e3c8d5cp+0,
+                  0x1.e1f5068303ee4p-3, -0x1.a6d1ec3d44b76p-6, 0x1.f9cc15d28bc76p-10, -0x1.b2586ad971b98p-14);
+  }
+};
 
 /// e^x, x clamped to where the result is a normal number.
 template <class V>
@@ -80,12 +104,13 @@ ENSYN_FN V exponential(V x) {
   using C = Constants<Element<V>>;
   const V low = constant<V>(C::kExpLow), high = constant<V>(C::kExpHigh);
   x = select(less(x, low), low, select(less(high, x), high, x));
-  // x = n ln 2 + r; the magic number leaves n in the low bits of `shifted`, from where it becomes an exponent.
+  // x = n ln 2 + r; the magic number leaves n in the low bits of `shifted`, from where it becomes an
+  // exponent.
   const V magic = constant<V>(C::kMagic);
   const V shifted = fused(x, constant<V>(Element<V>(1.4426950408889634)), magic);
   const V n = shifted - magic;
   const V r = fused(n, constant<V>(-C::kLn2Low), fused(n, constant<V>(-C::kLn2High), x));
-  const V p = fused(r * r, polynomial<C::kExpTerms>(r, C::kExp), r) + constant<V>(1);
+  const V p = fused(r * r, C::exp_tail(r), r) + constant<V>(1);
   const auto scale = shift_left<C::kMantissaBits>(as_bits(shifted)) + bit_constant<V>(C::kOneBits);
   return p * as_number(scale);
 }
@@ -94,7 +119,7 @@ ENSYN_FN V exponential(V x) {
 template <class V>
 ENSYN_FN V log_near_one(V f) {
   using C = Constants<Element<V>>;
-  return fused(f * f, polynomial<C::kLogTerms>(f, C::kLog), f);
+  return fused(f * f, C::log_tail(f), f);
 }
 
 /// log(x) for normal x > 0.
@@ -107,7 +132,7 @@ ENSYN_FN V logarithm(V x) {
   const V m = as_number(bits - shift_left<C::kMantissaBits>(e));
   const V exponent = as_number(e + bit_constant<V>(C::kMagicBits)) - constant<V>(C::kMagic);
   const V f = m - constant<V>(1);
-  const V tail = fused(f * f, polynomial<C::kLogTerms>(f, C::kLog), exponent * constant<V>(C::kLn2Low));
+  const V tail = fused(f * f, C::log_tail(f), exponent * constant<V>(C::kLn2Low));
   return fused(exponent, constant<V>(C::kLn2High), f + tail);
 }
 
@@ -138,14 +163,15 @@ ENSYN_FN SinCos<V> sin_cos_pi(V f) {
   const V quarter = shifted - magic;
   const V r = fused(quarter, constant<V>(T(-0.5)), f);
   const V z = r * r;
-  const V s = r * polynomial<C::kSinTerms>(z, C::kSin);
-  const V c = polynomial<C::kCosTerms>(z, C::kCos);
+  const V s = r * C::sine_ratio(z);
+  const V c = C::cosine(z);
   const auto k = as_bits(shifted);
   const auto one = bit_constant<V>(1), two = bit_constant<V>(2);
   const auto odd = is_odd<V>(k);
   const auto sine_sign = shift_left<kSignShift>(k & two);
   const auto cosine_sign = shift_left<kSignShift>((k + one) & two);
-  return {as_number(as_bits(select(odd, c, s)) ^ sine_sign), as_number(as_bits(select(odd, s, c)) ^ cosine_sign)};
+  return {as_number(as_bits(select(odd, c, s)) ^ sine_sign),
+          as_number(as_bits(select(odd, s, c)) ^ cosine_sign)};
 }
 
 template <class V>
@@ -164,8 +190,8 @@ ENSYN_FN NormalPair<V> box_muller(V radius_word, V angle_word) {
   return {radius * direction.sine, radius * direction.cosine};
 }
 
-/// A Philox counter or its output: each lane of 64 bits holds one 32-bit word in its low half; what stands in the high
-/// half is ignored.
+/// A Philox counter or its output: each lane of 64 bits holds one 32-bit word in its low half; what stands in
+/// the high half is ignored.
 template <class W>
 struct PhiloxWords {
   W w0, w1, w2, w3;
@@ -177,7 +203,7 @@ inline constexpr std::uint32_t kPhiloxMultiplier0 = 0xD2511F53, kPhiloxMultiplie
 template <int rounds, class W>
 ENSYN_FN PhiloxWords<W> philox(PhiloxWords<W> c, const std::uint64_t* keys) {
   const W m0 = word_constant<W>(kPhiloxMultiplier0), m1 = word_constant<W>(kPhiloxMultiplier1);
-#pragma GCC unroll 16
+  ENSYN_UNROLL
   for (int r = 0; r < rounds; ++r) {
     const W p0 = multiply_low(c.w0, m0), p1 = multiply_low(c.w2, m1);
     c = {exclusive_or(high_half(p1), c.w1, word_constant<W>(keys[2 * r])), p1,
@@ -199,7 +225,8 @@ ENSYN_FN Softplus<V> softplus(V phi) {
   const V e = exponential(-absolute(phi));
   const auto negative = less(phi, constant<V>(T(0)));
   const V reciprocal = one / (one + e);
-  return {select(negative, constant<V>(T(0)), phi) + log1p_unit(e), select(negative, e * reciprocal, reciprocal)};
+  return {select(negative, constant<V>(T(0)), phi) + log1p_unit(e),
+          select(negative, e * reciprocal, reciprocal)};
 }
 
 /// sigma^(halves / 2), 1 <= halves <= detail::kMostHalves, by multiplication.
@@ -231,7 +258,8 @@ template <class V>
 ENSYN_FN V add_magnitude_gradient(V gradient, V mu, Element<V> magnitude, Element<V> inverse_variance) {
   using T = Element<V>;
   const V zero = constant<V>(T(0));
-  const V sign = select(less(mu, zero), constant<V>(-magnitude), select(less(zero, mu), constant<V>(magnitude), zero));
+  const V sign =
+      select(less(mu, zero), constant<V>(-magnitude), select(less(zero, mu), constant<V>(magnitude), zero));
   return fused(mu, constant<V>(inverse_variance), gradient + sign);
 }
 

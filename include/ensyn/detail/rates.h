@@ -4,12 +4,13 @@
 
 namespace ensyn::detail {
 
-/// What the cost adds to the gradient in sigma, for cost = sum_k c_k sigma^-rho_k: weight = -c rho, power = -(rho + 1);
-/// for -log sigma: weight = -1, power = -1. Both scaled by B/N beforehand.
+/// What the cost adds to the gradient in sigma, for cost = sum_k c_k sigma^-rho_k: weight = -c rho, power =
+/// -(rho + 1); for -log sigma: weight = -1, power = -1. Both scaled by B/N beforehand.
 template <class T>
 struct CostTermGradient {
   T weight, power;
-  int halves;  ///< -2 power where that is an integer in [1, kMostHalves], else 0: a shorter and more accurate way
+  int halves;  ///< -2 power where that is an integer in [1, kMostHalves], else 0: a shorter and more accurate
+               ///< way
 };
 inline constexpr int kMostHalves = 8;
 

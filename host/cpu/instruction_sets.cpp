@@ -1,0 +1,51 @@
+#include <string>
+#include <vector>
+
+#include "ensyn/error.h"
+#include "host/cpu/kernels.h"
+
+namespace ensyn::cpu {
+namespace {
+
+std::vector<InstructionSet> find_usable() {
+  const auto single = compiled_tables<float>();
+  const auto precise = compiled_tables<double>();
+  std::vector<InstructionSet> sets;
+  // Both sources are compiled for the same targets in the same order.
+  for (std::size_t i = 0; i < single.size(); ++i)
+    sets.push_back({single[i].name, single[i].table, precise[i].table});
+  return sets;
+}
+
+}  // namespace
+
+std::span<const InstructionSet> usable_instruction_sets() {
+  static const std::vector<InstructionSet> sets = find_usable();
+  return sets;
+}
+
+const InstructionSet& find_instruction_set(const std::string& name) {
+  const auto sets = usable_instruction_sets();
+  if (name == "auto") return sets.front();
+  std::string usable;
+  for (const auto& set : sets) {
+    if (set.name == name) return set;
+    usable += (usable.empty() ? "" : ", ") + std::string(set.name);
+  }
+  throw DeviceError("instruction set '" + name + "' cannot run here: use auto or one of " + usable);
+}
+
+NoiseStream NoiseStream::from(const NoiseKey& key) noexcept {
+  NoiseStream stream;
+  auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
+  for (std::size_t r = 0; r < 10; ++r, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+    stream.round_keys[2 * r] = k0;
+    stream.round_keys[2 * r + 1] = k1;
+  }
+  stream.step_and_stream = key.step | static_cast<std::uint64_t>(key.stream) << 40;
+  stream.first_quad = static_cast<std::uint64_t>(key.tensor) << 40 | static_cast<std::uint64_t>(key.purpose)
+                                                                         << 52;
+  return stream;
+}
+
+}  // namespace ensyn::cpu

@@ -1,0 +1,34 @@
+// The table of this instruction set's kernels. Included once per instruction set.
+
+#if defined(ENSYN_CPU_TABLE_INL_H) == defined(HWY_TARGET_TOGGLE)
+#  ifdef ENSYN_CPU_TABLE_INL_H
+#    undef ENSYN_CPU_TABLE_INL_H
+#  else
+#    define ENSYN_CPU_TABLE_INL_H
+#  endif
+
+#  include "host/cpu/advance-inl.h"
+#  include "host/cpu/dense-inl.h"
+#  include "host/cpu/kernels.h"
+#  include "host/cpu/softmax-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ensyn::HWY_NAMESPACE {
+
+template <class T>
+inline constexpr cpu::KernelTable<T> kTable{
+    .advance_heterogeneous = advance_heterogeneous<T>,
+    .update_homogeneous = update_homogeneous<T>,
+    .sample_homogeneous = sample_homogeneous<T>,
+    .sample_plain = sample_plain<T>,
+    .forward = forward<T>,
+    .backward = backward<T>,
+    .loss = loss<T>,
+    .log_softmax = log_softmax<T>,
+    .normalize = normalize<T>,
+};
+
+}  // namespace ensyn::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggled guard

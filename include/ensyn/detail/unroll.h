@@ -1,0 +1,9 @@
+/// \file
+/// ENSYN_UNROLL before a loop of a few iterations asks for all of them in line. Not part of the stable API.
+#pragma once
+
+#if defined(__CUDACC__) || defined(__clang__)
+#  define ENSYN_UNROLL _Pragma("unroll")
+#else
+#  define ENSYN_UNROLL _Pragma("GCC unroll 16")
+#endif
