@@ -136,7 +136,9 @@ UpdateRates<T> Member<T>::update_rates(std::uint64_t step) const {
   const double correction1 = 1.0 - power(adam.beta1, step + 1),
                correction2 = 1.0 - power(adam.beta2, step + 1);
   UpdateRates<T> rates;
-  rates.adam = {.one_minus_beta1 = static_cast<T>(1.0 - adam.beta1),
+  rates.adam = {.beta1 = static_cast<T>(adam.beta1),
+                .one_minus_beta1 = static_cast<T>(1.0 - adam.beta1),
+                .beta2 = static_cast<T>(adam.beta2),
                 .one_minus_beta2 = static_cast<T>(1.0 - adam.beta2),
                 .step_size = static_cast<T>(adam.learning_rate / correction1),
                 .root_correction = static_cast<T>(1.0 / std::sqrt(correction2)),

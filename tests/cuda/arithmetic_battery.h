@@ -23,7 +23,7 @@ struct Arguments {
 template <class T>
 ENSYN_FN void apply(const Arguments<T>& a, T* out) {
   const detail::CostTermGradient<T> terms[] = {{T(-2), T(-3), 6}, {T(-0.5), T(-1.7), 0}};
-  const detail::AdamRates<T> rates{T(0.1), T(0.001), T(1e-3), T(3), T(1e-8)};
+  const detail::AdamRates<T> rates{T(0.9), T(0.1), T(0.999), T(0.001), T(1e-3), T(3), T(1e-8)};
   const auto normal = detail::box_muller(static_cast<T>(a.radius_word),
                                          static_cast<T>(static_cast<std::int32_t>(a.angle_word)));
   const auto sigma = detail::softplus(a.phi);

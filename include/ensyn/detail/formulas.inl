@@ -266,8 +266,9 @@ ENSYN_FN V add_magnitude_gradient(V gradient, V mu, Element<V> magnitude, Elemen
 /// One step of Adam on x with its moments m and v.
 template <class V>
 ENSYN_FN void adam(V& x, V& m, V& v, V gradient, const detail::AdamRates<Element<V>>& rates) {
-  m = fused(constant<V>(rates.one_minus_beta1), gradient - m, m);
-  v = fused(constant<V>(rates.one_minus_beta2), fused(gradient, gradient, -v), v);
+  // Not m + (1 - beta1) (g - m), which is an operation shorter but loses all of g or m where one dwarfs the other.
+  m = fused(constant<V>(rates.beta1), m, constant<V>(rates.one_minus_beta1) * gradient);
+  v = fused(constant<V>(rates.beta2), v, constant<V>(rates.one_minus_beta2) * gradient * gradient);
   const V denominator = fused(root(v), constant<V>(rates.root_correction), constant<V>(rates.epsilon));
   x = x - constant<V>(rates.step_size) * m / denominator;
 }

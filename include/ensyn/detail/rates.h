@@ -17,7 +17,7 @@ inline constexpr int kMostHalves = 8;
 /// Adam's constants at one step t >= 1.
 template <class T>
 struct AdamRates {
-  T one_minus_beta1, one_minus_beta2;
+  T beta1, one_minus_beta1, beta2, one_minus_beta2;
   T step_size;        ///< learning rate / (1 - beta1^t)
   T root_correction;  ///< 1 / sqrt(1 - beta2^t)
   T epsilon;
