@@ -17,8 +17,8 @@ class QualitySums {
  public:
   explicit QualitySums(int calibration_bins);
 
-  /// Adds one example. `log_probabilities` are natural logarithms, one per class. The most probable class is the
-  /// first of equals.
+  /// Adds one example. `log_probabilities` are natural logarithms, one per class. The most probable class is
+  /// the first of equals.
   void add(std::span<const double> log_probabilities, int label);
   void add(const QualitySums& other);
   [[nodiscard]] PredictionQuality quality() const;
@@ -36,7 +36,8 @@ class EvaluationSums {
  public:
   explicit EvaluationSums(const EvaluationConfig& config);
 
-  /// One example: its prediction at the mean weights, and under each of the K draws (draw-major, K x classes).
+  /// One example: its prediction at the mean weights, and under each of the K draws (draw-major, K x
+  /// classes).
   void add(std::span<const double> mean, std::span<const double> draws, int label);
   void add(const EvaluationSums& other);
   [[nodiscard]] Evaluation evaluation() const;
