@@ -1,5 +1,7 @@
 #include "host/cpu/activations.h"
 
+#include <utility>
+
 namespace ensyn::cpu {
 namespace {
 
@@ -33,7 +35,7 @@ void Minibatch<T>::gather(const Dataset& data, const KernelTable<T>& kernels, in
 }
 
 template <class T>
-Activations<T>::Activations(const std::vector<LayerShape>& shapes, int batch) : shapes_(shapes) {
+Activations<T>::Activations(std::vector<LayerShape> shapes, int batch) : shapes_(std::move(shapes)) {
   for (std::size_t l = 0; l < shapes_.size(); ++l) {
     const bool last = l + 1 == shapes_.size();
     strides_.push_back(last ? round_up(shapes_[l].rows, kBlock) : shapes_[l + 1].stride());

@@ -28,7 +28,7 @@ struct Minibatch {
 template <class T>
 class Activations {
  public:
-  Activations(const std::vector<LayerShape>& shapes, int batch);
+  Activations(std::vector<LayerShape> shapes, int batch);
 
   /// Where layer `layer` writes: the logits for the last, else the next layer's input with its bias set.
   [[nodiscard]] T* output(int layer) noexcept { return outputs_[static_cast<std::size_t>(layer)].data(); }

@@ -113,7 +113,7 @@ ENSYN_FN void backward_tile(const cpu::BackwardArgs<T>& args, int example, int c
       for (int v = 0; v < kWidth; ++v) sums[b][v] = fused(d, weights[v], sums[b][v]);
     }
   }
-  const Vec<T> zero = constant<Vec<T>>(0);
+  const auto zero = constant<Vec<T>>(0);
   for (int b = 0; b < kBatch; ++b) {
     const T* a = args.activation + offset_of(example + b, args.stride) + column;
     T* out = args.output + offset_of(example + b, args.output_stride) + column;

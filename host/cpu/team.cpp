@@ -39,7 +39,8 @@ void Barrier::wait() noexcept {
   round_.wait(round, std::memory_order_acquire);
 }
 
-ThreadPool::ThreadPool(int size) : errors_(static_cast<std::size_t>(std::max(size, 1))) {
+ThreadPool::ThreadPool(int size) {
+  errors_.resize(static_cast<std::size_t>(std::max(size, 1)));
   try {
     for (int rank = 1; rank < size; ++rank) workers_.emplace_back([this, rank] { work(rank); });
   } catch (const std::system_error& e) {
