@@ -12,7 +12,6 @@
 #  include "host/cpu/kernels.h"
 #  include "host/cpu/softmax-inl.h"
 
-HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
 
 template <class T>
@@ -29,6 +28,5 @@ inline constexpr cpu::KernelTable<T> kTable{
 };
 
 }  // namespace ensyn::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
 
 #endif  // toggled guard

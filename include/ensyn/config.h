@@ -99,8 +99,8 @@ struct ENSYN_API NetworkConfig {
   std::optional<std::uint32_t> stream;
   NoiseKind noise = NoiseKind::heterogeneous;
   Objective objective = Objective::energy;
-  std::vector<CostTerm> costs =
-      std::vector<CostTerm>(1);  ///< of the energy objective; may be empty (no reliability cost)
+  /// Terms of the energy objective; may be empty (no reliability cost).
+  std::vector<CostTerm> costs = std::vector<CostTerm>(1);
   /// SD of the Gaussian prior on each weight, of the variational objective; infinity is a flat prior. It acts
   /// on mu (mu^2/2s^2) and sigma (sigma^2/2s^2).
   double prior_sigma = std::numeric_limits<double>::infinity();
