@@ -38,6 +38,7 @@ class DriverTest(unittest.TestCase):
 
     def run_driver(self, *arguments, **options):
         process = start(*arguments, cwd=self.folder, **options)
+        self.addCleanup(process.kill)
         process.stdout_text, process.stderr_text = process.communicate(timeout=120)
         return process
 

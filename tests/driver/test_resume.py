@@ -10,8 +10,9 @@ from driver import SMALL, TRAIN_FILES, DriverTest, read_safetensors, start
 
 # About a second of training, with an epoch end every few milliseconds.
 MANY_EPOCHS = ["--dataset", "digits", "--hidden", "24", "--lr", "1e-3", "--epochs", "60", "--samples", "2", "--quiet"]
-# Two epochs that each take about a second, several times what passes between two looks at the signal.
-LONG_EPOCHS = ["--dataset", "digits", "--hidden", "400,400", "--batch", "1", "--epochs", "2", "--samples", "1"]
+# Slow enough that a second is one epoch, of some of the digits: several times what passes between two looks at the
+# signal.
+SLOW = ["--dataset", "digits", "--hidden", "600,600", "--batch", "1", "--samples", "1", "--quiet"]
 
 
 class Resume(DriverTest):
@@ -52,13 +53,13 @@ class Resume(DriverTest):
     def test_kill_with_rare_checkpoints(self):
         self.check_kills("--checkpoint-every", "7", "--noise", "homogeneous")
 
-    def interrupt(self, number, delay):
-        """Sends a signal some seconds after training began and returns the step that was saved."""
+    def interrupt(self, number, arguments):
+        """Sends a signal about a third of a second after training began; returns the step that was saved."""
         out = f"interrupted{number}"
-        process = start("train", *LONG_EPOCHS, "--out", out, cwd=self.folder)
+        process = start("train", *arguments, "--out", out, cwd=self.folder)
         while not (self.folder / out / "config.json").exists():
             time.sleep(0.01)
-        time.sleep(delay)
+        time.sleep(0.3)
         process.send_signal(number)
         _, message = process.communicate(timeout=60)
         self.assertEqual((process.returncode, message.count("\n")), (1, 1), message)
@@ -68,14 +69,15 @@ class Resume(DriverTest):
         return int(header["__metadata__"]["step"])
 
     def test_interrupt_in_the_middle_of_an_epoch(self):
-        begin = time.monotonic()
-        self.succeed("train", *LONG_EPOCHS, "--quiet", "--out", "whole")
-        delay = 0.2 * (time.monotonic() - begin)
+        self.succeed("train", *SLOW, "--epochs", "1", "--limit-train", "50", "--out", "speed")
+        a_second = min(1437, round(self.json("speed/summary.json")["steps_per_second"]))
+        arguments = [*SLOW, "--epochs", "2", "--limit-train", a_second]
+        self.succeed("train", *arguments, "--out", "whole")
         for number in [signal.SIGINT, signal.SIGTERM]:
             with self.subTest(signal=number):
-                step = self.interrupt(number, delay)
+                step = self.interrupt(number, arguments)
                 self.assertGreater(step, 0)
-                self.assertNotEqual(step % 1437, 0, "not in the middle of an epoch")
+                self.assertNotEqual(step % a_second, 0, "not in the middle of an epoch")
                 self.succeed("train", "--resume", "--quiet", "--out", f"interrupted{number}")
                 self.assert_same_run("whole", f"interrupted{number}")
 

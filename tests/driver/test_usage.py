@@ -181,10 +181,11 @@ class Usage(DriverTest):
         info = json.loads(self.succeed("info", "--json", "--out", "there", "--seed", "1", "--threads", "1"))
         self.assertEqual(info, self.json("there/info.json"))
         self.assertEqual(info["noise_contract"], 1)
-        self.assertEqual(info["instruction_sets"][-1], "portable")
+        self.assertLessEqual(set(info["instruction_sets"]), {"avx512", "avx2", "neon", "portable"})
+        self.assertGreaterEqual(len(info["instruction_sets"]), 1)
         self.assertGreaterEqual(info["processors"], 1)
         text = self.succeed("info")
-        for word in [info["version"], info["compiler"], "portable", "noise contract", "CUDA"]:
+        for word in [info["version"], info["compiler"], info["instruction_sets"][0], "noise contract", "CUDA"]:
             self.assertIn(word, text)
         self.assertEqual(self.succeed("info", "--quiet"), "")
 
