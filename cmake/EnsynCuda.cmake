@@ -5,9 +5,9 @@ if(ENSYN_ENABLE_CUDA STREQUAL "ON" OR ENSYN_ENABLE_CUDA STREQUAL "AUTO")
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
-    # `native` fails where there is no GPU, so the list is named.
+    # `native` fails where there is no GPU, so the list is named: machine code for each, and PTX for what comes after.
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-      set(CMAKE_CUDA_ARCHITECTURES 75 80 86 89 90 100 120)
+      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
     endif()
     enable_language(CUDA)
     # CMake before 3.26 does not know how nvcc is asked for C++20.

@@ -2,17 +2,27 @@
 
 #include "ensyn/error.h"
 #include "host/cpu/cpu_engine.h"
+#include "host/cuda/cuda_engine.h"
 
 namespace ensyn {
 
-// The one place that knows which backends this build has.
+// The one place that chooses a backend.
 std::unique_ptr<Engine> make_engine(const PopulationConfig& config, const Dataset& train_data,
                                     const ExecutionConfig& execution) {
-  if (execution.device == DeviceKind::cuda) {
-    throw DeviceError(
-        "device 'cuda' is not there: this build of ensyn has no CUDA backend; use --device cpu or auto");
-  }
+  const bool wants_cuda = execution.device == DeviceKind::cuda;
+  const bool may_use_cuda = execution.device == DeviceKind::automatic && cuda::why_unusable().empty();
+  if (wants_cuda || may_use_cuda) return cuda::make_cuda_engine(config, train_data, execution);
   return cpu::make_cpu_engine(config, train_data, execution);
+}
+
+void report_divergence(std::span<const std::uint64_t> diverged_at) {
+  for (std::size_t member = 0; member < diverged_at.size(); ++member) {
+    const std::uint64_t step = diverged_at[member];
+    if (step == kNoDivergence) continue;
+    throw DivergenceError("the loss of network " + std::to_string(member) + " is not finite at step " +
+                              std::to_string(step) + ": lower the learning rate or the cost weights",
+                          static_cast<int>(member), step);
+  }
 }
 
 }  // namespace ensyn

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,5 +44,12 @@ class Engine {
 /// are valid and agree with each other. \throws DeviceError, OutOfMemoryError
 [[nodiscard]] std::unique_ptr<Engine> make_engine(const PopulationConfig& config, const Dataset& train_data,
                                                   const ExecutionConfig& execution);
+
+/// The step of a network whose losses are all finite.
+inline constexpr std::uint64_t kNoDivergence = ~std::uint64_t{0};
+
+/// For engines at the end of `train`. \throws DivergenceError for the first member whose entry, the first
+/// step with a loss that is not finite, is not kNoDivergence
+void report_divergence(std::span<const std::uint64_t> diverged_at);
 
 }  // namespace ensyn

@@ -5,6 +5,7 @@
 #include "ensyn/version.h"
 #include "host/cpu/kernels.h"
 #include "host/cpu/team.h"
+#include "host/cuda/cuda_engine.h"
 
 namespace ensyn {
 namespace {
@@ -22,8 +23,10 @@ std::string compiler_name() {
 }  // namespace
 
 BuildInfo build_info() {
-  return {
-      .version = ENSYN_VERSION, .compiler = compiler_name(), .build_type = ENSYN_BUILD_TYPE, .cuda = false};
+  return {.version = ENSYN_VERSION,
+          .compiler = compiler_name(),
+          .build_type = ENSYN_BUILD_TYPE,
+          .cuda = cuda::is_built()};
 }
 
 std::vector<std::string> instruction_sets() {
@@ -48,7 +51,11 @@ std::string processor_name() {
 }
 
 std::vector<std::string> cuda_devices() {
-  return {};
+  return cuda::device_descriptions();
+}
+
+std::string cuda_problem() {
+  return cuda::why_unusable();
 }
 
 }  // namespace ensyn

@@ -119,6 +119,22 @@ void EvaluationSums::add(const EvaluationSums& other) {
   examples_ += other.examples_;
 }
 
+template <class T>
+void EvaluationSums::add_minibatch(std::span<const T> log_probabilities, std::span<const std::uint8_t> labels,
+                                   std::size_t classes) {
+  const std::size_t per_example = classes * static_cast<std::size_t>(samples_ + 1);
+  for (std::size_t b = 0; b < labels.size(); ++b) {
+    const auto of_example = log_probabilities.subspan(b * per_example, per_example);
+    example_.assign(of_example.begin(), of_example.end());
+    const std::span<const double> all = example_;
+    add(all.first(classes), all.subspan(classes), labels[b]);
+  }
+}
+template void EvaluationSums::add_minibatch(std::span<const float>, std::span<const std::uint8_t>,
+                                            std::size_t);
+template void EvaluationSums::add_minibatch(std::span<const double>, std::span<const std::uint8_t>,
+                                            std::size_t);
+
 Evaluation EvaluationSums::evaluation() const {
   return {.mean = mean_.quality(),
           .sample = sample_.quality(),

@@ -40,6 +40,11 @@ class EvaluationSums {
   /// classes).
   void add(std::span<const double> mean, std::span<const double> draws, int label);
   void add(const EvaluationSums& other);
+  /// One minibatch: for each example the log probabilities at the mean weights and then under each draw, K +
+  /// 1 times `classes`, example after example. T is float or double.
+  template <class T>
+  void add_minibatch(std::span<const T> log_probabilities, std::span<const std::uint8_t> labels,
+                     std::size_t classes);
   [[nodiscard]] Evaluation evaluation() const;
 
  private:
@@ -47,7 +52,12 @@ class EvaluationSums {
   Averaging averaging_;
   QualitySums mean_, sample_, average_;
   double examples_ = 0, mutual_information_ = 0;
-  std::vector<double> averaged_;
+  std::vector<double> averaged_, example_;
 };
+
+extern template void EvaluationSums::add_minibatch(std::span<const float>, std::span<const std::uint8_t>,
+                                                   std::size_t);
+extern template void EvaluationSums::add_minibatch(std::span<const double>, std::span<const std::uint8_t>,
+                                                   std::size_t);
 
 }  // namespace ensyn

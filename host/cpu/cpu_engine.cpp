@@ -38,7 +38,7 @@ class CpuEngine final : public Engine {
   void train(std::uint64_t first, std::uint64_t count) override {
     const std::uint64_t steps_per_epoch = data_.size() / static_cast<std::size_t>(config_.batch);
     prepare_order(first / steps_per_epoch);
-    std::vector<std::uint64_t> diverged(members_.size(), kNoStep);
+    std::vector<std::uint64_t> diverged(members_.size(), kNoDivergence);
     const auto train_member = [&](std::size_t m, Team<T>& team, int rank) {
       const std::vector<std::uint32_t>& order = order_of(m, first / steps_per_epoch);
       const Stretch stretch{order, steps_per_epoch, first, count};
@@ -58,7 +58,7 @@ class CpuEngine final : public Engine {
         train_member(t, *teams_[t], rank);
       });
     }
-    report(diverged);
+    report_divergence(diverged);
   }
 
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
@@ -105,16 +105,6 @@ class CpuEngine final : public Engine {
       stored_epoch = epoch;
     }
     return order;
-  }
-
-  void report(const std::vector<std::uint64_t>& diverged) const {
-    const auto bad =
-        std::find_if(diverged.begin(), diverged.end(), [](std::uint64_t s) { return s != kNoStep; });
-    if (bad == diverged.end()) return;
-    const auto member = static_cast<int>(bad - diverged.begin());
-    throw DivergenceError("the loss of network " + std::to_string(member) + " is not finite at step " +
-                              std::to_string(*bad) + ": lower the learning rate or the cost weights",
-                          member, *bad);
   }
 
   PopulationConfig config_;

@@ -30,7 +30,7 @@ struct Workspace {
   Minibatch<T> minibatch;
   Activations<T> activations;
   std::vector<Array<T>> weights;
-  std::vector<double> log_probabilities;  ///< example-major: mean weights, then each draw
+  std::vector<T> log_probabilities;  ///< example-major: mean weights, then each draw
 };
 
 template <class T>
@@ -102,14 +102,11 @@ class Evaluator {
 
   [[nodiscard]] EvaluationSums measure(const Workspace<T>& work, int count) const {
     EvaluationSums sums(config_);
-    const std::span<const double> all = work.log_probabilities;
     const auto classes = static_cast<std::size_t>(shapes_.back().rows);
-    for (int b = 0; b < count; ++b) {
-      const auto of_example = all.subspan(static_cast<std::size_t>(slot_offset(b, 0)),
-                                          classes * static_cast<std::size_t>(config_.samples + 1));
-      sums.add(of_example.first(classes), of_example.subspan(classes),
-               work.minibatch.labels[static_cast<std::size_t>(b)]);
-    }
+    const auto examples = static_cast<std::size_t>(count);
+    sums.add_minibatch(std::span<const T>(work.log_probabilities)
+                           .first(examples * classes * static_cast<std::size_t>(config_.samples + 1)),
+                       std::span<const std::uint8_t>(work.minibatch.labels).first(examples), classes);
     return sums;
   }
 

@@ -2,40 +2,9 @@
 
 #include <cmath>
 
-#include "ensyn/detail/arithmetic.h"
+#include "ensyn/detail/step.h"
 
 namespace ensyn::cpu {
-namespace {
-
-/// x^n by squaring: the same on every machine, unlike std::pow.
-double power(double x, std::uint64_t n) {
-  double result = 1.0;
-  for (; n != 0; n >>= 1, x *= x) {
-    if (n & 1) result *= x;
-  }
-  return result;
-}
-
-/// weight * sigma^-power as the kernels want it.
-template <class T>
-CostTermGradient<T> cost_gradient(double weight, double power) {
-  const double halves = 2.0 * power;
-  const bool short_way = halves == std::floor(halves) && halves >= 1 && halves <= detail::kMostHalves;
-  return {static_cast<T>(weight), static_cast<T>(-power), short_way ? static_cast<int>(halves) : 0};
-}
-
-template <class T>
-std::vector<CostTermGradient<T>> cost_gradients(const NetworkConfig& config, double fraction) {
-  if (config.objective == Objective::variational) return {cost_gradient<T>(-fraction, 1.0)};
-  std::vector<CostTermGradient<T>> terms;
-  for (const CostTerm& term : config.costs) {
-    terms.push_back(cost_gradient<T>(-term.c * term.rho * fraction, term.rho + 1.0));
-  }
-  return terms;
-}
-
-}  // namespace
-
 std::vector<LayerShape> layer_shapes(const Architecture& architecture) {
   std::vector<LayerShape> shapes;
   for (std::size_t l = 0; l + 1 < architecture.sizes.size(); ++l) {
@@ -51,11 +20,7 @@ Member<T>::Member(const Architecture& architecture, const NetworkConfig& config,
       stream_(stream),
       parameters_(static_cast<double>(architecture.parameters())),
       shapes_(layer_shapes(architecture)),
-      costs_(cost_gradients<T>(config, fraction)),
-      magnitude_(static_cast<T>(config.lambda * fraction)) {
-  if (config.objective == Objective::variational) {
-    inverse_variance_ = static_cast<T>(fraction / (config.prior_sigma * config.prior_sigma));
-  }
+      constants_(step_constants<T>(config, fraction)) {
   for (const LayerShape& shape : shapes_)
     layers_.emplace_back(shape.elements() * static_cast<std::size_t>(fields()));
 }
@@ -133,24 +98,14 @@ RowGroup<T> Member<T>::row_group(int layer, int group) noexcept {
 template <class T>
 UpdateRates<T> Member<T>::update_rates(std::uint64_t step) const {
   const AdamConfig& adam = config_.adam;
-  const double correction1 = 1.0 - power(adam.beta1, step + 1),
-               correction2 = 1.0 - power(adam.beta2, step + 1);
-  UpdateRates<T> rates;
-  rates.adam = {.beta1 = static_cast<T>(adam.beta1),
-                .one_minus_beta1 = static_cast<T>(1.0 - adam.beta1),
-                .beta2 = static_cast<T>(adam.beta2),
-                .one_minus_beta2 = static_cast<T>(1.0 - adam.beta2),
-                .step_size = static_cast<T>(adam.learning_rate / correction1),
-                .root_correction = static_cast<T>(1.0 / std::sqrt(correction2)),
-                .epsilon = static_cast<T>(adam.epsilon)};
-  rates.magnitude = magnitude_;
-  rates.inverse_variance = inverse_variance_;
-  return rates;
+  return {.adam = detail::adam_rates<T>(adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon, step),
+          .magnitude = constants_.magnitude,
+          .inverse_variance = constants_.inverse_variance};
 }
 
 template <class T>
 CostRates<T> Member<T>::cost_rates() const noexcept {
-  return {costs_.data(), static_cast<int>(costs_.size()), inverse_variance_};
+  return {constants_.terms.data(), static_cast<int>(constants_.terms.size()), constants_.inverse_variance};
 }
 
 template <class T>
@@ -169,13 +124,9 @@ T Member<T>::shared_sigma(const Shared& s) const {
 
 template <class T>
 void Member<T>::update_shared(Shared& s, double noise_gradient, const UpdateRates<T>& rates) const {
-  const auto sigma = detail::softplus(s.phi);
   const auto cost = cost_rates();
-  const T cost_slope = detail::cost_gradient(sigma.value, cost.terms, cost.count, cost.inverse_variance);
-  // The published form divides by the number of parameters, which Adam's epsilon makes visible.
-  const double gradient = noise_gradient / parameters_ + static_cast<double>(cost_slope);
-  detail::adam(s.phi, s.moment1, s.moment2, static_cast<T>(gradient * static_cast<double>(sigma.derivative)),
-               rates.adam);
+  detail::update_shared_phi(s, noise_gradient, parameters_, cost.terms, cost.count, cost.inverse_variance,
+                            rates.adam);
 }
 
 template <class T>

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "ensyn/config.h"
-#include "ensyn/detail/rates.h"
+#include "ensyn/detail/step.h"
 #include "host/cpu/kernels.h"
 #include "host/cpu/layout.h"
 #include "host/state.h"
+#include "host/step_constants.h"
 
 namespace ensyn::cpu {
 
@@ -39,9 +40,7 @@ class Member {
   [[nodiscard]] std::vector<NoiseStream> noise(std::uint64_t step, Purpose purpose) const;
 
   /// The shared sigma of homogeneous noise.
-  struct Shared {
-    T phi = 0, moment1 = 0, moment2 = 0;
-  };
+  using Shared = detail::SharedPhiValues<T>;
   [[nodiscard]] T shared_sigma(const Shared& shared) const;
   /// `noise_gradient` is the sum over all parameters of dL/dw * xi.
   void update_shared(Shared& shared, double noise_gradient, const UpdateRates<T>& rates) const;
@@ -64,8 +63,7 @@ class Member {
   double parameters_;
   std::vector<LayerShape> shapes_;
   std::vector<Array<T>> layers_;
-  std::vector<CostTermGradient<T>> costs_;
-  T magnitude_ = 0, inverse_variance_ = 0;
+  StepConstants<T> constants_;
 };
 
 extern template class Member<float>;

@@ -176,7 +176,7 @@ std::uint64_t Trainer<T>::run() {
   const std::uint64_t end = stretch_.first + stretch_.count;
   gather(stretch_.first);
   team_.barrier_.wait();
-  std::uint64_t diverged = kNoStep;
+  std::uint64_t diverged = kNoDivergence;
   for (std::uint64_t step = stretch_.first; step < end; ++step) {
     const std::uint64_t previous = step - 1;
     advance(step == stretch_.first ? nullptr : &previous, &step);
@@ -189,7 +189,7 @@ std::uint64_t Trainer<T>::run() {
       break;
     }
   }
-  if (diverged == kNoStep) {
+  if (diverged == kNoDivergence) {
     const std::uint64_t previous = end - 1;
     advance(&previous, nullptr);
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ensyn/dataset.h"
+#include "host/backend.h"
 #include "host/cpu/activations.h"
 #include "host/cpu/kernels.h"
 #include "host/cpu/member.h"
@@ -58,9 +59,6 @@ struct Stretch {
   std::uint64_t first = 0, count = 0;  ///< steps, all of one epoch
 };
 
-/// No divergence.
-inline constexpr std::uint64_t kNoStep = ~std::uint64_t{0};
-
 template <class T>
 class Trainer {
  public:
@@ -68,7 +66,7 @@ class Trainer {
           const Stretch& stretch, int rank);
 
   /// Called by every thread of the team, each with its rank. \returns the first step whose loss was not
-  /// finite, the same to every thread, or kNoStep.
+  /// finite, the same to every thread, or kNoDivergence.
   std::uint64_t run();
 
  private:

@@ -25,11 +25,8 @@ std::string listed(const std::vector<std::string>& items, const std::string& sep
 
 /// \throws DeviceError, so that a script can ask before it starts something long.
 void check_device(const ExecutionConfig& execution) {
-  if (execution.device == DeviceKind::cuda && cuda_devices().empty()) {
-    throw DeviceError(
-        std::string("--device cuda: ") +
-        (build_info().cuda ? "no usable CUDA device answers" : "this build has no CUDA backend") +
-        "; use --device cpu");
+  if (execution.device == DeviceKind::cuda && !cuda_problem().empty()) {
+    throw DeviceError("--device cuda: " + cuda_problem());
   }
   const std::vector<std::string> sets = instruction_sets();
   const std::string& wanted = execution.instruction_set;
@@ -52,6 +49,7 @@ void info(const CommonFlags& flags) {
       {"build_type", build.build_type},
       {"cuda", build.cuda},
       {"cuda_devices", cuda_devices()},
+      {"cuda_problem", cuda_problem()},
       {"processor", processor_name()},
       {"processors", available_processors()},
       {"instruction_sets", instruction_sets()},
@@ -70,7 +68,7 @@ void info(const CommonFlags& flags) {
   line("build", build.build_type + ", " + build.compiler + (build.cuda ? ", with CUDA" : ", without CUDA"));
   line("processor", processor_name() + ", " + std::to_string(available_processors()) + " usable");
   line("instruction sets", listed(instruction_sets(), ", "));
-  line("CUDA devices", listed(cuda_devices(), "; "));
+  line("CUDA devices", cuda_problem().empty() ? listed(cuda_devices(), "; ") : "none: " + cuda_problem());
 }
 
 }  // namespace

@@ -226,8 +226,9 @@ json summary_json(const TrainSettings& settings, const Population& population, c
 
 std::string summary_text(const TrainSettings& settings, const TrainTest& data, const Population& population,
                          const Training& training) {
-  std::string text = std::to_string(settings.epochs) + " epochs of " + data.train.name() + ", " +
-                     grouped(population.step()) + " steps, on " + population.device();
+  std::string text = std::to_string(settings.epochs) + (settings.epochs == 1 ? " epoch of " : " epochs of ") +
+                     data.train.name() + ", " + grouped(population.step()) + " steps, on " +
+                     population.device();
   if (training.steps_per_second() > 0) {
     text += formatted(": %s steps/s, %s",
                       grouped(static_cast<std::uint64_t>(training.steps_per_second())).c_str(),

@@ -30,4 +30,8 @@ struct BuildInfo {
 /// One line per usable CUDA device; empty where there is none.
 [[nodiscard]] ENSYN_API std::vector<std::string> cuda_devices();
 
+/// Why no CUDA device can be used (no backend in this build, no driver, one that is too old, ...) and what to
+/// do; empty when one can.
+[[nodiscard]] ENSYN_API std::string cuda_problem();
+
 }  // namespace ensyn

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <random>
@@ -227,6 +228,15 @@ ensyn::ExecutionConfig on_cpu(const std::string& instruction_set, int threads) {
   execution.device = ensyn::DeviceKind::cpu;
   execution.instruction_set = instruction_set;
   execution.threads = threads;
+  return execution;
+}
+
+ensyn::ExecutionConfig under_test() {
+  ensyn::ExecutionConfig execution = on_cpu();
+  const char* device = std::getenv("ENSYN_TEST_DEVICE");
+  if (device != nullptr) {
+    execution.device = ensyn::device_kind_from(device);
+  }
   return execution;
 }
 

@@ -37,6 +37,9 @@ ensyn::Dataset make_data(const Case& test);
 
 ensyn::ExecutionConfig on_cpu(const std::string& instruction_set = "auto", int threads = 2);
 
+/// What the parity tests test: the CPU with two threads, or a GPU where ENSYN_TEST_DEVICE=cuda.
+ensyn::ExecutionConfig under_test();
+
 oracle::Data to_oracle(const ensyn::Dataset& data);
 oracle::Settings to_oracle(const ensyn::PopulationConfig& config, int member, std::size_t examples);
 /// The parameters of one member as they stand.

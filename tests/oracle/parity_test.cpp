@@ -1,4 +1,4 @@
-// The library on the CPU against the oracle, step by step.
+// The library, on the CPU or on a GPU, against the oracle, step by step.
 //
 // Bounds. With u the rounding unit (2^-24, 2^-53), a sum of K products of size up to g is off by about
 // sqrt(K) u g, and so is a gradient. Adam's step lr m / (sqrt(v) + epsilon) passes an error e in the gradient
@@ -162,7 +162,7 @@ TEST_P(ParityTest, TrainingFollowsTheOracle) {
   const Case& test = GetParam();
   const ensyn::Dataset data = parity::make_data(test);
   const oracle::Data oracle_data = parity::to_oracle(data);
-  ensyn::Population population(test.config, data, parity::on_cpu());
+  ensyn::Population population(test.config, data, parity::under_test());
   std::vector<Pair> pairs;
   for (int member = 0; member < population.size(); ++member) {
     pairs.emplace_back(test, population, member);
@@ -239,7 +239,7 @@ class EvaluationParityTest : public ::testing::TestWithParam<Precision> {
 TEST_P(EvaluationParityTest, EveryReadingAgrees) {
   for (const std::string name : {"population", "four_layers", "minimal", "bytes", "input_785"}) {
     const Case test = case_of(name);
-    ensyn::Population population(test.config, parity::make_data(test), parity::on_cpu());
+    ensyn::Population population(test.config, parity::make_data(test), parity::under_test());
     population.train_steps(7);
     const ensyn::Dataset held_out = parity::make_data(test.config.architecture, 47, test.holds_bytes, 9);
     for (const int batch : {1, 20, 47, 100}) {
@@ -257,7 +257,7 @@ TEST_P(EvaluationParityTest, EveryReadingAgrees) {
 
 TEST_P(EvaluationParityTest, BinsOfCalibrationAgree) {
   const Case test = case_of("odd_sizes");
-  ensyn::Population population(test.config, parity::make_data(test), parity::on_cpu());
+  ensyn::Population population(test.config, parity::make_data(test), parity::under_test());
   const ensyn::Dataset held_out = parity::make_data(test.config.architecture, 203, false, 9);
   for (const int bins : {1, 2, 10, 100}) {
     compare_evaluation(population, held_out, {3, 20, bins}, evaluation_tolerance(test));
@@ -268,7 +268,7 @@ TEST_P(EvaluationParityTest, ConfidentMistakesAgree) {
   // sigma = 3 on 784 inputs: logits of hundreds, so that probabilities underflow to 0 and saturate at 1.
   Case test = case_of("paper");
   test.config.members.front().sigma_init = 3;
-  ensyn::Population population(test.config, parity::make_data(test), parity::on_cpu());
+  ensyn::Population population(test.config, parity::make_data(test), parity::under_test());
   const ensyn::Dataset held_out = parity::make_data(test.config.architecture, 23, true, 9);
   const ensyn::Evaluation got = population.evaluate(held_out, {3, 20}).front();
   const oracle::Evaluation want =
@@ -285,8 +285,8 @@ TEST_P(EvaluationParityTest, ConfidentMistakesAgree) {
 TEST_P(EvaluationParityTest, EvaluationLeavesTrainingAlone) {
   const Case test = case_of("population");
   const ensyn::Dataset data = parity::make_data(test);
-  ensyn::Population with(test.config, data, parity::on_cpu());
-  ensyn::Population without(test.config, data, parity::on_cpu());
+  ensyn::Population with(test.config, data, parity::under_test());
+  ensyn::Population without(test.config, data, parity::under_test());
   with.train_steps(2);
   static_cast<void>(with.evaluate(data, {2, 5}));
   with.train_steps(3);
@@ -300,7 +300,7 @@ TEST_P(EvaluationParityTest, EnergyAgrees) {
   // Doubles whatever the precision: sums of up to 90,000 terms.
   for (const std::string name : {"population", "four_layers", "minimal", "sigma_3", "sigma_1e_4", "paper"}) {
     const Case test = case_of(name);
-    ensyn::Population population(test.config, parity::make_data(test), parity::on_cpu());
+    ensyn::Population population(test.config, parity::make_data(test), parity::under_test());
     population.train_steps(3);
     for (int member = 0; member < population.size(); ++member) {
       SCOPED_TRACE(name + ", member " + std::to_string(member));

@@ -1,0 +1,273 @@
+#include "host/cuda/networks.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ensyn/detail/step.h"
+#include "ensyn/error.h"
+#include "host/backend.h"
+#include "host/step_constants.h"
+#include "kernels/initialize.h"
+
+namespace ensyn::cuda {
+namespace {
+
+using kernels::InitialValues;
+using kernels::Layer;
+using kernels::NetworkConstants;
+using kernels::NetworkProgress;
+
+static_assert(kernels::kNoStep == kNoDivergence);
+
+/// A row begins on 16 bytes whatever the type.
+constexpr int kRowAlignment = 4;
+
+/// CUDA numbers blocks in z, one for each network, with 16 bits.
+constexpr std::size_t kMostNetworks = 65535;
+
+template <class T>
+NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stream, double fraction,
+                                 double parameters) {
+  const StepConstants<T> step = step_constants<T>(config, fraction);
+  if (step.terms.size() > kernels::kMaxCostTerms) {
+    throw ConfigError("a network on a CUDA device has at most " + std::to_string(kernels::kMaxCostTerms) +
+                      " cost terms, but " + std::to_string(step.terms.size()) +
+                      " were given: use fewer, or --device cpu");
+  }
+  NetworkConstants<T> constants;
+  constants.seed = config.seed;
+  constants.stream = static_cast<std::uint64_t>(stream) << 40;
+  constants.learning_rate = config.adam.learning_rate;
+  constants.beta1 = config.adam.beta1;
+  constants.beta2 = config.adam.beta2;
+  constants.epsilon = config.adam.epsilon;
+  constants.parameters = parameters;
+  constants.magnitude = step.magnitude;
+  constants.inverse_variance = step.inverse_variance;
+  std::copy(step.terms.begin(), step.terms.end(), constants.terms);
+  constants.term_count = static_cast<int>(step.terms.size());
+  constants.homogeneous = config.noise == NoiseKind::homogeneous;
+  return constants;
+}
+
+/// Moves one layer between the padded rows of a field and a dense matrix, by assign(dense element, field
+/// element).
+template <class Field, class Dense, class Assign>
+void for_layer(const Layer& layer, Field* field, Dense& dense, const Assign& assign) {
+  std::size_t i = 0;
+  for (int row = 0; row < layer.rows; ++row, field += layer.stride) {
+    for (int column = 0; column < layer.columns; ++column) assign(dense[i++], field[column]);
+  }
+}
+
+/// The vectors of one layer's state in the order of the fields.
+template <class State>
+auto fields_of(State& layer) {
+  return std::array{&layer.mu,  &layer.mu_moment1,  &layer.mu_moment2,
+                    &layer.phi, &layer.phi_moment1, &layer.phi_moment2};
+}
+
+}  // namespace
+
+std::vector<Layer> device_layers(const Architecture& architecture) {
+  std::vector<Layer> layers;
+  for (int l = 0; l < architecture.layers(); ++l) {
+    const int columns = architecture.sizes[static_cast<std::size_t>(l)] + 1;
+    layers.push_back({architecture.sizes[static_cast<std::size_t>(l) + 1], columns,
+                      kernels::ceil_divide(columns, kRowAlignment) * kRowAlignment, l});
+  }
+  return layers;
+}
+
+template <class T>
+DeviceNetworks<T>::DeviceNetworks(const PopulationConfig& config, double fraction, cudaStream_t stream)
+    : configs_(config.members), layers_(device_layers(config.architecture)) {
+  const std::size_t count = configs_.size();
+  if (count > kMostNetworks) {
+    throw ConfigError("a CUDA device trains at most " + std::to_string(kMostNetworks) +
+                      " networks at once, but " + std::to_string(count) + " were given: train them in parts");
+  }
+  for (const Layer& layer : layers_) {
+    offsets_.push_back(network_stride_);
+    network_stride_ += static_cast<std::int64_t>(layer.rows) * layer.stride;
+  }
+  for (const NetworkConfig& member : configs_) {
+    (member.noise == NoiseKind::homogeneous ? any_homogeneous_ : any_heterogeneous_) = true;
+  }
+  const std::size_t fields = any_heterogeneous_ ? kFields : kFields / 2;
+  state_ =
+      DeviceBuffer<T>(fields * count * static_cast<std::size_t>(network_stride_), "the networks' parameters");
+  shared_phi_ = DeviceBuffer<T>(3 * count, "the networks' shared phi");
+  constants_ = DeviceBuffer<NetworkConstants<T>>(count, "the networks' constants");
+  progress_ = DeviceBuffer<NetworkProgress<T>>(count, "the networks' progress");
+  mirror_ = PinnedBuffer<NetworkProgress<T>>(count, "the networks' progress");
+
+  std::vector<NetworkConstants<T>> constants;
+  std::vector<InitialValues> initial;
+  std::vector<T> shared;
+  for (std::size_t m = 0; m < count; ++m) {
+    const auto member = static_cast<int>(m);
+    constants.push_back(constants_of<T>(configs_[m], stream_of(configs_[m], member), fraction,
+                                        static_cast<double>(config.architecture.parameters())));
+    initial.push_back({configs_[m].mu_range, inverse_softplus(configs_[m].sigma_init)});
+    shared.insert(shared.end(), {static_cast<T>(initial.back().phi), T(0), T(0)});
+    mirror_.data()[m] = progress_at(member, 0);
+  }
+  const DeviceBuffer<InitialValues> device_initial(count, "initial values");
+  copy_to_device<NetworkConstants<T>>(constants_.data(), constants, stream);
+  copy_to_device<InitialValues>(device_initial.data(), initial, stream);
+  copy_to_device<T>(shared_phi_.data(), shared, stream);
+  upload_progress(stream);
+  for (int l = 0; l < static_cast<int>(layers_.size()); ++l) {
+    kernels::initialize<T>(
+        {all(), device_initial.data(), {}, layers_[static_cast<std::size_t>(l)], parameters(l)}, stream);
+  }
+  // The buffers of this function are read until here.
+  check(cudaStreamSynchronize(stream), "initialising the networks");
+}
+
+template <class T>
+kernels::Networks<T> DeviceNetworks<T>::all() const {
+  kernels::Networks<T> networks;
+  networks.count = count();
+  networks.constants = constants_.data();
+  networks.progress = progress_.data();
+  networks.shared_phi = shared_phi_.data();
+  return networks;
+}
+
+template <class T>
+kernels::Networks<T> DeviceNetworks<T>::one(int member) const {
+  kernels::Networks<T> networks = all();
+  networks.count = 1;
+  networks.constants += member;
+  networks.progress += member;
+  networks.shared_phi += 3 * static_cast<std::ptrdiff_t>(member);
+  return networks;
+}
+
+template <class T>
+T* DeviceNetworks<T>::field(int index) const noexcept {
+  if (index >= kFields / 2 && !any_heterogeneous_) return nullptr;
+  return state_.data() + index * count() * network_stride_;
+}
+
+template <class T>
+kernels::Parameters<T> DeviceNetworks<T>::parameters(int layer, int member) const {
+  const std::int64_t offset = member * network_stride_ + offsets_[static_cast<std::size_t>(layer)];
+  const auto at = [&](int index) { return field(index) == nullptr ? nullptr : field(index) + offset; };
+  return {at(0), at(1), at(2), at(3), at(4), at(5), network_stride_};
+}
+
+template <class T>
+NetworkProgress<T> DeviceNetworks<T>::progress_at(int member, std::uint64_t step) const {
+  const AdamConfig& adam = configs_[static_cast<std::size_t>(member)].adam;
+  NetworkProgress<T> progress;
+  progress.step = step;
+  progress.adam =
+      ensyn::detail::adam_rates<T>(adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon, step);
+  return progress;
+}
+
+template <class T>
+void DeviceNetworks<T>::download_progress(cudaStream_t stream) {
+  copy_from_device<NetworkProgress<T>>({mirror_.data(), mirror_.size()}, progress_.data(), stream);
+}
+
+template <class T>
+void DeviceNetworks<T>::upload_progress(cudaStream_t stream) {
+  copy_to_device<NetworkProgress<T>>(progress_.data(), std::span(mirror_.data(), mirror_.size()), stream);
+}
+
+template <class T>
+void DeviceNetworks<T>::set_step(std::uint64_t step, cudaStream_t stream) {
+  bool changed = false;
+  for (int m = 0; m < count(); ++m) {
+    NetworkProgress<T>& progress = mirror_.data()[m];
+    if (progress.step == step) continue;
+    const NetworkProgress<T> sums = progress;
+    progress = progress_at(m, step);
+    progress.examples = sums.examples, progress.correct = sums.correct, progress.nll = sums.nll;
+    changed = true;
+  }
+  if (changed) upload_progress(stream);
+}
+
+template <class T>
+void DeviceNetworks<T>::clear_epoch_sums(cudaStream_t stream) {
+  for (NetworkProgress<T>& progress : std::span(mirror_.data(), mirror_.size())) {
+    progress.examples = progress.correct = 0;
+    progress.nll = 0;
+  }
+  upload_progress(stream);
+}
+
+template <class T>
+NetworkState DeviceNetworks<T>::read(int member, const Stream& stream) const {
+  const bool homogeneous = configs_[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
+  const int fields = homogeneous ? kFields / 2 : kFields;
+  std::vector<T> host(static_cast<std::size_t>(fields * network_stride_));
+  std::array<T, 3> shared{};
+  for (int f = 0; f < fields; ++f) {
+    copy_from_device<T>(std::span(host).subspan(static_cast<std::size_t>(f * network_stride_),
+                                                static_cast<std::size_t>(network_stride_)),
+                        field(f) + member * network_stride_, stream.get());
+  }
+  copy_from_device<T>(shared, shared_phi_.data() + 3 * static_cast<std::ptrdiff_t>(member), stream.get());
+  stream.wait();
+
+  NetworkState state;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    LayerState& to = state.layers.emplace_back();
+    to.rows = layers_[l].rows;
+    to.columns = layers_[l].columns;
+    const auto vectors = fields_of(to);
+    for (int f = 0; f < fields; ++f) {
+      std::vector<double>& dense = *vectors[static_cast<std::size_t>(f)];
+      dense.resize(static_cast<std::size_t>(to.rows) * static_cast<std::size_t>(to.columns));
+      for_layer(layers_[l], host.data() + f * network_stride_ + offsets_[l], dense,
+                [](double& element, T value) { element = value; });
+    }
+  }
+  const NetworkProgress<T>& progress = mirror(member);
+  state.shared_phi = {shared[0], shared[1], shared[2]};
+  state.epoch = {progress.examples, progress.correct, progress.nll};
+  return state;
+}
+
+template <class T>
+void DeviceNetworks<T>::write(int member, const NetworkState& state, const Stream& stream) {
+  const bool homogeneous = configs_[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
+  const int fields = homogeneous ? kFields / 2 : kFields;
+  std::vector<T> host(static_cast<std::size_t>(fields * network_stride_));
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const auto vectors = fields_of(state.layers[l]);
+    for (int f = 0; f < fields; ++f) {
+      for_layer(layers_[l], host.data() + f * network_stride_ + offsets_[l],
+                *vectors[static_cast<std::size_t>(f)],
+                [](double value, T& element) { element = static_cast<T>(value); });
+    }
+  }
+  for (int f = 0; f < fields; ++f) {
+    copy_to_device<T>(field(f) + member * network_stride_,
+                      std::span(host).subspan(static_cast<std::size_t>(f * network_stride_),
+                                              static_cast<std::size_t>(network_stride_)),
+                      stream.get());
+  }
+  const std::array<T, 3> shared{static_cast<T>(state.shared_phi.value),
+                                static_cast<T>(state.shared_phi.moment1),
+                                static_cast<T>(state.shared_phi.moment2)};
+  copy_to_device<T>(shared_phi_.data() + 3 * static_cast<std::ptrdiff_t>(member), shared, stream.get());
+  NetworkProgress<T>& progress = mirror_.data()[member];
+  progress.examples = state.epoch.examples;
+  progress.correct = state.epoch.correct;
+  progress.nll = state.epoch.nll;
+  progress.diverged_at = kernels::kNoStep;
+  upload_progress(stream.get());
+  stream.wait();
+}
+
+template class DeviceNetworks<float>;
+template class DeviceNetworks<double>;
+
+}  // namespace ensyn::cuda

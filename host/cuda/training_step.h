@@ -1,0 +1,95 @@
+/// \file
+/// One training step of a population on a device: its buffers, and the kernels in their order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "host/cuda/blas.h"
+#include "host/cuda/cuda_engine.h"
+#include "host/cuda/data.h"
+#include "host/cuda/memory.h"
+#include "host/cuda/networks.h"
+#include "kernels/parameter_update.h"
+
+namespace ensyn::cuda {
+
+/// What a step reads of the training set.
+struct Minibatches {
+  int batch = 0;
+  std::uint64_t steps_per_epoch = 1;
+  std::size_t examples = 0;  ///< N
+  bool own_order = false;    ///< each network has its own order of the examples
+};
+
+template <class T>
+class TrainingStep {
+ public:
+  /// All arguments but the last two must outlive the step.
+  TrainingStep(DeviceNetworks<T>& networks, const DeviceData& data, const Stream& stream,
+               const Minibatches& minibatches, int multiprocessors, EngineOptions::Products products);
+
+  /// Queues the upload of the order of member `member`, or of all members' where they share it.
+  void set_order(int member, std::span<const std::uint32_t> order);
+
+  /// Queues one step of every member: the one that the networks' progress names.
+  void enqueue() const;
+
+  /// Layers whose products cuBLAS computes.
+  [[nodiscard]] const std::vector<bool>& by_cublas() const noexcept { return by_cublas_; }
+  /// Whether cuBLAS was to compute some, but is not there.
+  [[nodiscard]] bool misses_cublas() const noexcept { return misses_cublas_; }
+
+ private:
+  /// network x batch x stride
+  struct Matrix {
+    DeviceBuffer<T> data;
+    int stride = 0;
+    std::int64_t network_stride = 0;
+  };
+  [[nodiscard]] Matrix matrix(int columns, const char* what) const;
+  void allocate_layer(std::size_t layer);
+
+  [[nodiscard]] bool is_last(std::size_t layer) const noexcept { return layer + 1 == layers_.size(); }
+  [[nodiscard]] kernels::Inputs<T> inputs_of(std::size_t layer) const;
+  /// Gradient of the loss in the layer's outputs; that of the last layer replaces the logits.
+  [[nodiscard]] const Matrix& delta_of(std::size_t layer) const;
+  [[nodiscard]] kernels::LayerUpdate<T> update_of(std::size_t layer) const;
+
+  void forward(std::size_t layer) const;
+  void forward_by_cublas(std::size_t layer) const;
+  void loss() const;
+  /// From the outputs of `layer` to those of the layer below.
+  void backward(std::size_t layer) const;
+  void backward_by_cublas(std::size_t layer) const;
+  void gradient_by_cublas(std::size_t layer) const;
+  void update() const;
+  void finish() const;
+
+  DeviceNetworks<T>& networks_;
+  const DeviceData& data_;
+  cudaStream_t stream_;
+  Minibatches minibatches_;
+  int multiprocessors_;
+  std::vector<kernels::Layer> layers_;
+  std::vector<bool> by_cublas_;
+  bool misses_cublas_ = false;
+
+  DeviceBuffer<std::uint32_t> order_;
+  std::vector<Matrix> outputs_, deltas_;  ///< of each layer; the last has no delta of its own
+  DeviceBuffer<T> nll_;
+  DeviceBuffer<std::uint8_t> correct_;
+  DeviceBuffer<T> partial_sums_;
+  int partial_sum_count_ = 0;
+
+  // For cuBLAS, of the layers that it serves.
+  std::optional<Blas> blas_;
+  Matrix gathered_;                                   ///< inputs of the first layer
+  std::vector<DeviceBuffer<T>> weights_, gradients_;  ///< network x rows x stride
+};
+
+extern template class TrainingStep<float>;
+extern template class TrainingStep<double>;
+
+}  // namespace ensyn::cuda

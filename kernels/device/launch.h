@@ -1,0 +1,40 @@
+/// \file
+/// The one way in which kernels are launched. The tests' emulation (tests/simt) has a header of the same name
+/// that runs the kernel on the CPU, which is why kernel sources include this one in angle brackets.
+#pragma once
+
+#include <cuda_runtime.h>
+#include <nvtx3/nvToolsExt.h>
+
+#include "kernels/check.h"
+#include "kernels/launch_shape.h"
+
+namespace ensyn::kernels {
+
+/// Launches `kernel`, unless `shape` is empty. `name` is what errors and profilers show.
+/// \throws DeviceError
+template <class... Parameters, class... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
+            const Arguments&... arguments) {
+  if (shape.empty()) return;
+  cudaLaunchConfig_t config{};
+  config.gridDim = {shape.grid.x, shape.grid.y, shape.grid.z};
+  config.blockDim = {shape.block.x, shape.block.y, shape.block.z};
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = stream;
+  cudaLaunchAttribute cluster{};
+  if (shape.cluster != Extent{}) {
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim.x = shape.cluster.x;
+    cluster.val.clusterDim.y = shape.cluster.y;
+    cluster.val.clusterDim.z = shape.cluster.z;
+    config.attrs = &cluster;
+    config.numAttrs = 1;
+  }
+  nvtxRangePushA(name);
+  const cudaError_t status = cudaLaunchKernelEx(&config, kernel, arguments...);
+  nvtxRangePop();
+  cuda::check(status, name);
+}
+
+}  // namespace ensyn::kernels

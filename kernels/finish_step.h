@@ -1,0 +1,35 @@
+/// \file
+/// End of a training step: metrics, the update of a shared phi, and the constants of the next step.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "kernels/launch_shape.h"
+#include "kernels/network.h"
+
+namespace ensyn::kernels {
+
+/// For each network: adds the minibatch to the epoch's sums, or notes the step at which its loss stopped
+/// being finite; updates the phi of homogeneous noise; advances the step and computes Adam's rates for the
+/// next one.
+template <class T>
+struct FinishStep {
+  int networks = 1;
+  const NetworkConstants<T>* constants = nullptr;
+  NetworkProgress<T>* progress = nullptr;
+  T* shared_phi = nullptr;          ///< network x 3, as in Networks
+  const T* partial_sums = nullptr;  ///< network x partial_sum_count, of `homogeneous_update`
+  int partial_sum_count = 0;
+  const T* nll = nullptr;                 ///< network x batch, of `cross_entropy`
+  const std::uint8_t* correct = nullptr;  ///< network x batch
+  int batch = 0;
+};
+
+template <class T>
+[[nodiscard]] LaunchShape finish_step_shape(const FinishStep<T>& args);
+
+/// \throws DeviceError
+template <class T>
+void finish_step(const FinishStep<T>& args, cudaStream_t stream);
+
+}  // namespace ensyn::kernels

@@ -1,0 +1,146 @@
+// Backward pass to the parameters of networks with homogeneous noise:
+//   mu <- Adam(mu, g + lambda B/N sign(mu) + mu / s^2 B/N),   partial sums of g xi, g = dL/dw, xi drawn
+//   again.
+//
+// A block owns four rows of one layer, the unit in which the CPU backend sums. Chunk by chunk of columns its
+// threads, one quad each, compute g and xi and update mu; then 16 lanes add g xi to 16 sums, lane p taking
+// columns p, p + 16, ... and in each the four rows in order. At the end the 16 sums are added by halves. The
+// order is the CPU backend's, so that both give the same bits. Determinism: gpu_to_gpu.
+
+#include "kernels/homogeneous_update.h"
+
+#include <device/block_shared.h>
+#include <device/launch.h>
+
+#include "kernels/device/adam.h"
+#include "kernels/device/gradient.h"
+#include "kernels/device/quad.h"
+
+namespace ensyn::kernels {
+namespace {
+
+constexpr int kRows = 4, kColumns = 128, kLanes = 16;
+constexpr int kThreads = kRows * kColumns / 4;
+
+/// One chunk: what is summed. Two of them, so that one is summed while the next is computed.
+template <class T>
+struct Shared {
+  T gradient[2][kRows][kColumns];
+  T noise[2][kRows][kColumns];
+};
+
+[[nodiscard]] __host__ __device__ constexpr int groups_of(const Layer& layer) {
+  return (layer.rows + kRows - 1) / kRows;
+}
+
+/// What stays the same for all quads of a block.
+template <class T>
+struct Block {
+  const LayerUpdate<T>& update;
+  const NetworkConstants<T>& constants;
+  const NetworkProgress<T>& progress;
+  NoiseSource noise;
+  int network, batch;
+  bool noisy;
+};
+
+/// Updates the mu of one quad and leaves its g and xi; zeros outside the layer.
+template <class T>
+__device__ inline void update_quad(const Block<T>& block, int row, int column, Quad<T>& g, Quad<T>& xi) {
+  const Layer& layer = block.update.gradient.layer;
+  g = xi = {};
+  if (row >= layer.rows || column >= layer.columns) return;
+  const Quad<T> gradient =
+      gradient_of(block.update, block.network, block.progress.step, block.batch, row, column);
+  Quad<T> normals{};
+  if (block.noisy) normals = quad_normals<T>(quad_words(block.noise, row / 2, column / 2, layer.columns));
+  const Parameters<T>& parameters = block.update.parameters;
+  for_elements(layer, row, column, [&](int i, int j) {
+    g.of[i][j] = gradient.of[i][j];
+    xi.of[i][j] = normals.of[i][j];
+    update_mu(parameters, block.network * parameters.network_stride + offset_of(layer, row + i, column + j),
+              g.of[i][j], block.constants, block.progress.adam);
+  });
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    homogeneous_update_kernel(const __grid_constant__ HomogeneousUpdate<T> args) {
+  auto& shared = block_shared<Shared<T>>();
+  const ParameterUpdate<T>& all = args.update;
+  const int network = static_cast<int>(blockIdx.z), thread = static_cast<int>(threadIdx.x);
+  const NetworkConstants<T>& constants = constants_of(all.networks, network);
+  if (!constants.homogeneous) return;
+  int group = static_cast<int>(blockIdx.x), l = 0;
+  while (group >= groups_of(all.layers[l].gradient.layer)) group -= groups_of(all.layers[l++].gradient.layer);
+  const LayerUpdate<T>& update = all.layers[l];
+  const Layer& layer = update.gradient.layer;
+  const NetworkProgress<T>& progress = progress_of(all.networks, network);
+  const std::uint64_t step = all.draw.from_progress ? progress.step : all.draw.step;
+  const Block<T> block{
+      update,  constants, progress,      noise_source(constants, step, layer.tensor, all.draw.purpose),
+      network, all.batch, all.draw.noisy};
+
+  const int row = 2 * (thread / (kColumns / 2)), column = 2 * (thread % (kColumns / 2));
+  T sum = 0;
+  int buffer = 0;
+  for (int first = 0; first < layer.columns; first += kColumns, buffer ^= 1) {
+    Quad<T> g, xi;
+    update_quad(block, group * kRows + row, first + column, g, xi);
+    ENSYN_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      ENSYN_UNROLL
+      for (int j = 0; j < 2; ++j) {
+        shared.gradient[buffer][row + i][column + j] = g.of[i][j];
+        shared.noise[buffer][row + i][column + j] = xi.of[i][j];
+      }
+    }
+    __syncthreads();
+    if (thread < kLanes) {
+      for (int k = thread; k < kColumns; k += kLanes) {
+        ENSYN_UNROLL
+        for (int r = 0; r < kRows; ++r) {
+          sum = detail::fused(shared.gradient[buffer][r][k], shared.noise[buffer][r][k], sum);
+        }
+      }
+    }
+  }
+  if (thread >= kLanes) return;
+  ENSYN_UNROLL
+  for (int n = kLanes / 2; n >= 1; n /= 2) sum = sum + __shfl_xor_sync(0xFFFFu, sum, n);
+  if (thread == 0)
+    args.partial_sums[static_cast<std::int64_t>(network) * args.partial_sum_stride + blockIdx.x] = sum;
+}
+
+}  // namespace
+
+template <class T>
+int partial_sum_count(const ParameterUpdate<T>& update) {
+  int groups = 0;
+  for (int l = 0; l < update.layer_count; ++l) groups += groups_of(update.layers[l].gradient.layer);
+  return groups;
+}
+
+template <class T>
+LaunchShape homogeneous_update_shape(const HomogeneousUpdate<T>& args) {
+  LaunchShape shape;
+  shape.grid.x = static_cast<unsigned>(partial_sum_count(args.update));
+  shape.grid.z = static_cast<unsigned>(args.update.networks.count);
+  shape.block.x = kThreads;
+  shape.shared_bytes = sizeof(Shared<T>);
+  return shape;
+}
+
+template <class T>
+void homogeneous_update(const HomogeneousUpdate<T>& args, cudaStream_t stream) {
+  launch("homogeneous_update", homogeneous_update_kernel<T>, homogeneous_update_shape(args), stream, args);
+}
+
+template int partial_sum_count(const ParameterUpdate<float>&);
+template int partial_sum_count(const ParameterUpdate<double>&);
+template LaunchShape homogeneous_update_shape(const HomogeneousUpdate<float>&);
+template LaunchShape homogeneous_update_shape(const HomogeneousUpdate<double>&);
+template void homogeneous_update(const HomogeneousUpdate<float>&, cudaStream_t);
+template void homogeneous_update(const HomogeneousUpdate<double>&, cudaStream_t);
+
+}  // namespace ensyn::kernels

@@ -1,0 +1,16 @@
+/// \file
+/// Stands in for kernels/device/block_shared.h: also checks the number of bytes that the launch gave.
+#pragma once
+
+#include "simt/simt.h"
+
+namespace ensyn::kernels {
+
+/// The block's shared memory; the launch must give sizeof(Shared) bytes. Poisoned until it is written.
+template <class Shared>
+inline Shared& block_shared(std::source_location where = std::source_location::current()) {
+  static_assert(alignof(Shared) <= 16);
+  return *static_cast<Shared*>(simt::device::block_shared(sizeof(Shared), where));
+}
+
+}  // namespace ensyn::kernels

@@ -1,0 +1,36 @@
+/// \file
+/// Stands in for kernels/device/launch.h: the kernel runs on the CPU when its stream is synchronised.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "kernels/check.h"
+#include "kernels/launch_shape.h"
+#include "simt/launch.h"
+
+namespace ensyn::kernels {
+
+/// Launches `kernel`, unless `shape` is empty. `name` is what errors show.
+/// \throws DeviceError, simt::Error
+template <class... Parameters, class... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
+            const Arguments&... arguments) {
+  static_assert(sizeof...(Parameters) == sizeof...(Arguments));
+  if (shape.empty()) return;
+  simt::Launch launch;
+  launch.name = name;
+  launch.grid = {shape.grid.x, shape.grid.y, shape.grid.z};
+  launch.block = {shape.block.x, shape.block.y, shape.block.z};
+  launch.cluster = {shape.cluster.x, shape.cluster.y, shape.cluster.z};
+  launch.shared_bytes = shape.shared_bytes;
+  launch.body = [kernel, copies = std::tuple<std::remove_cvref_t<Parameters>...>(arguments...)] {
+    std::apply(kernel, copies);
+  };
+  cuda::check(simt::launch(std::move(launch), stream), name);
+}
+
+}  // namespace ensyn::kernels
