@@ -4,6 +4,8 @@
 #   need PACKAGE...   each is a Debian package. What is not to be found is installed through apt where that can be
 #                     done, and otherwise named, and the script ends.
 #   want PACKAGE...   the same, but the script goes on without.
+#   want_cuobjdump    the same for the programs with which the build checks the CUDA kernels' machine code, where
+#                     there is an nvcc. They are not in Debian by themselves: PyPI has them.
 #
 # A package counts as there when what it is for can be used, wherever it came from.
 
@@ -24,6 +26,8 @@ is_there() {
     libgtest-dev) has_header gtest/gtest.h ;;
     libgmock-dev) has_header gmock/gmock.h ;;
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
+    libboost-context-dev) has_header boost/context/fiber.hpp ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
     libclang-rt-*-dev) compgen -G "$(clang -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;;
     dataset-fashion-mnist)
       compgen -G '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte*' >/dev/null ||
@@ -80,6 +84,31 @@ want() {
   fi
 }
 
+# Whether folder $1 holds both programs.
+has_cuobjdump() { [ -x "$1/cuobjdump" ] && [ -x "$1/nvdisasm" ]; }
+
+# Ends with the programs linked in build/tools/bin.
+install_cuobjdump() {
+  local tools=$PWD/build/tools
+  python3 -m pip install -q -q --disable-pip-version-check --retries 1 --timeout 20 --no-deps --upgrade \
+    --target "$tools/python" nvidia-cuda-cuobjdump==13.5.37 nvidia-cuda-nvdisasm==13.5.37 &&
+    mkdir -p "$tools/bin" &&
+    ln -sf "$tools"/python/nvidia/*/bin/{cuobjdump,nvdisasm} "$tools/bin" &&
+    chmod +x "$tools"/bin/*
+}
+
+want_cuobjdump() {
+  local nvcc
+  nvcc=$(command -v "${CUDACXX:-nvcc}" || command -v /usr/local/cuda/bin/nvcc) || return 0
+  if { has_command cuobjdump && has_command nvdisasm; } || has_cuobjdump "$(dirname "$(readlink -f "$nvcc")")" ||
+    has_cuobjdump build/tools/bin; then
+    return 0
+  fi
+  want python3-pip
+  echo "installing: cuobjdump and nvdisasm in build/tools"
+  install_cuobjdump || echo "going on without: cuobjdump, so the kernels' machine code is not checked"
+}
+
 need_version() {
   local found
   found=$(cmake --version | sed -n '1s/.* //p')
@@ -91,4 +120,4 @@ need_version() {
 
 build_packages=(g++ cmake ninja-build zlib1g-dev nlohmann-json3-dev libhwy-dev libcli11-dev)
 # shellcheck disable=SC2034
-test_packages=("${build_packages[@]}" pkg-config libgtest-dev libgmock-dev libbenchmark-dev python3)
+test_packages=("${build_packages[@]}" pkg-config libgtest-dev libgmock-dev libbenchmark-dev libboost-context-dev python3)

@@ -16,6 +16,8 @@ namespace ensyn::kernels {
 namespace {
 
 constexpr int kThreads = 128;
+// Without a number of blocks to aim at, ptxas spills registers on some architectures for more of them.
+constexpr int kBlocks = 4;
 
 template <class T>
 __device__ inline void add_inputs(const GradientStatistics<T>& args, int network, std::uint64_t step,
@@ -37,7 +39,7 @@ __device__ inline void add_inputs(const GradientStatistics<T>& args, int network
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks)
     gradient_statistics_kernel(const __grid_constant__ GradientStatistics<T> args) {
   const Layer& layer = args.gradient.layer;
   const int network = static_cast<int>(blockIdx.z), row = 2 * static_cast<int>(blockIdx.x);

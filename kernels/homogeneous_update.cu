@@ -21,6 +21,8 @@ namespace {
 
 constexpr int kRows = 4, kColumns = 128, kLanes = 16;
 constexpr int kThreads = kRows * kColumns / 4;
+// Without a number of blocks to aim at, ptxas spills registers on some architectures for more of them.
+constexpr int kBlocks = 4;
 
 /// One chunk: what is summed. Two of them, so that one is summed while the next is computed.
 template <class T>
@@ -64,7 +66,7 @@ __device__ inline void update_quad(const Block<T>& block, int row, int column, Q
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks)
     homogeneous_update_kernel(const __grid_constant__ HomogeneousUpdate<T> args) {
   auto& shared = block_shared<Shared<T>>();
   const ParameterUpdate<T>& all = args.update;

@@ -149,7 +149,7 @@ NoisyForwardTile noisy_forward_tile(int rows, int batch, std::int64_t minibatche
   // A draw serves all examples of its block, so a large minibatch wants large blocks. Eight rows read each
   // input four times less often than two, but two give four times as many blocks, which is what counts while
   // multiprocessors are idle.
-  if (batch > 32) return {8, 128};
+  if (batch > 32) return {8, 64};
   return {minibatches * ceil_divide(rows, 8) < multiprocessors ? 2 : 8, 32};
 }
 
@@ -170,9 +170,9 @@ void noisy_forward(const NoisyForward<T>& args, cudaStream_t stream) {
   const NoisyForwardTile& tile = args.tile;
   if (tile == NoisyForwardTile{2, 32}) return launch_tile<T, 2, 2>(args, stream);
   if (tile == NoisyForwardTile{8, 32}) return launch_tile<T, 8, 2>(args, stream);
-  if (tile == NoisyForwardTile{8, 128}) return launch_tile<T, 8, 8>(args, stream);
+  if (tile == NoisyForwardTile{8, 64}) return launch_tile<T, 8, 4>(args, stream);
   throw ConfigError("noisy_forward has no tile of " + std::to_string(tile.rows) + " rows by " +
-                    std::to_string(tile.examples) + " examples: take 2 or 8 by 32, or 8 by 128");
+                    std::to_string(tile.examples) + " examples: take 2 or 8 by 32, or 8 by 64");
 }
 
 template LaunchShape noisy_forward_shape(const NoisyForward<float>&);

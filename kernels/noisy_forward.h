@@ -12,7 +12,7 @@ namespace ensyn::kernels {
 /// How much of the output one block computes. Changes speed only.
 struct NoisyForwardTile {
   int rows = 0;      ///< 2 or 8
-  int examples = 0;  ///< 32, or 128 with 8 rows
+  int examples = 0;  ///< 32, or 64 with 8 rows
   friend bool operator==(const NoisyForwardTile&, const NoisyForwardTile&) = default;
 };
 

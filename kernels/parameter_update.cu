@@ -21,13 +21,15 @@ namespace {
 constexpr int kTileColumns = 64;  // a warp's
 constexpr int kTileRows = 8;      // two for each of four warps
 constexpr int kThreads = kTileColumns / 2 * (kTileRows / 2);
+// Without a number of blocks to aim at, ptxas spills registers on some architectures for more of them.
+constexpr int kBlocks = 4;
 
 [[nodiscard]] __host__ __device__ constexpr int tiles_of(const Layer& layer) {
   return ((layer.rows + kTileRows - 1) / kTileRows) * ((layer.columns + kTileColumns - 1) / kTileColumns);
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks)
     parameter_update_kernel(const __grid_constant__ ParameterUpdate<T> args) {
   const int network = static_cast<int>(blockIdx.z);
   const NetworkConstants<T>& constants = constants_of(args.networks, network);

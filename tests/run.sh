@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 need "${test_packages[@]}"
 want dataset-fashion-mnist
+want_cuobjdump
 
 cmake --preset release -DENSYN_BUILD_TESTS=ON
 cmake --build --preset release

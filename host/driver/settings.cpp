@@ -40,7 +40,8 @@ OptionTable evaluation_options() {
 
 OptionTable execution_options() {
   return {
-      {"device", Kind::text, "NAME", "auto", "auto, cpu or cuda"},
+      {"device", Kind::text, "NAME", "auto", "auto (a CUDA device where there is one), cpu or cuda"},
+      {"device_index", Kind::whole, "N", "0", "which CUDA device, see ensyn info", 0},
       {"threads", Kind::whole, "N", "0", "CPU threads; 0 takes every processor", 0},
       {"instruction_set", Kind::text, "NAME", "auto", "CPU instruction set, see ensyn info"},
   };
@@ -125,6 +126,7 @@ EvaluationConfig evaluation_config(const Values& values) {
 ExecutionConfig execution_config(const Values& values) {
   ExecutionConfig config;
   config.device = values.named("device", config.device, device_kind_from);
+  config.device_index = values.get("device_index", config.device_index);
   config.threads = values.get("threads", config.threads);
   config.instruction_set = values.get("instruction_set", config.instruction_set);
   try {
@@ -300,6 +302,7 @@ nlohmann::ordered_json to_json(const TrainSettings& settings) {
   result["eval_batch"] = settings.evaluation.batch;
   result["averaging"] = name(settings.evaluation.averaging);
   result["device"] = name(settings.execution.device);
+  result["device_index"] = settings.execution.device_index;
   result["threads"] = settings.execution.threads;
   result["instruction_set"] = settings.execution.instruction_set;
   return result;

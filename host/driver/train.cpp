@@ -31,8 +31,8 @@ struct TrainFlags : CommonFlags {
 };
 
 /// What may differ between a run and its continuation: none of it changes the steps already done.
-const std::set<std::string> kMayChange = {"epochs",  "checkpoint_every", "samples",        "averaging",
-                                          "threads", "device",           "instruction_set"};
+const std::set<std::string> kMayChange = {"epochs",  "checkpoint_every", "samples",      "averaging",
+                                          "threads", "device",           "device_index", "instruction_set"};
 
 void check_unchanged(const json& before, const json& after, const Values& values,
                      const std::filesystem::path& folder) {

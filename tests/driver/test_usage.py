@@ -107,7 +107,7 @@ class Usage(DriverTest):
         }
         for command, flags in expected.items():
             text = self.succeed(command, "--help")
-            common = "--config --device --threads --instruction-set --out --quiet --json"
+            common = "--config --device --device-index --threads --instruction-set --out --quiet --json"
             for flag in (flags + " " + common).split():
                 self.assertRegex(text, rf"(?m)^  {flag}\b|  {flag}\b", f"{command} {flag}")
             self.assertIn("exit codes", text)

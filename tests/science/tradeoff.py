@@ -1,6 +1,8 @@
 """One network of the paper's figures 2 and 3, trained with the published protocol and compared with the stored arrays.
 
-    tradeoff.py DRIVER ROW MNIST
+    tradeoff.py DRIVER ROW MNIST [FLAG...]
+
+What follows goes to `ensyn train`, for example --device cuda.
 
 Reference values are those published with Malkin et al. 2024 (eLife RP92595, CC-BY 4.0). Tolerances: accuracy from the
 width of the run-to-run change (0.6 points on the plateau, 0.15 decades of c on the slope), sigma 10 % (heterogeneous,
@@ -28,7 +30,7 @@ ROWS = {
 
 
 def main():
-    driver, row, beside = sys.argv[1:]
+    driver, row, beside, *flags = sys.argv[1:]
     folder = Path(os.environ.get("ENSYN_MNIST", beside))
     if not (folder / "train-images-idx3-ubyte.gz").exists() and not (folder / "train-images-idx3-ubyte").exists():
         print(f"skipped: no MNIST in {folder}; set ENSYN_MNIST to a folder that has it")
@@ -36,7 +38,7 @@ def main():
     rho, c, noise = row.split("_")
     with tempfile.TemporaryDirectory() as out:
         command = [driver, "train", "--data", folder, "--rho", rho[3:], "--c", c[1:], "--noise", noise]
-        command += ["--out", out + "/run", "--checkpoint-every", "0", "--evaluate-every", "0", "--quiet"]
+        command += ["--out", out + "/run", "--checkpoint-every", "0", "--evaluate-every", "0", "--quiet", *flags]
         subprocess.run(command, check=True)
         summary = json.loads((Path(out) / "run" / "summary.json").read_text())
     accuracy, accuracy_tolerance, sigma, sigma_tolerance = ROWS[row]
@@ -45,7 +47,7 @@ def main():
     sigma_right = abs(found[1] / sigma - 1) <= sigma_tolerance
     print(f"{row}: accuracy {found[0]:.2f} % (published {accuracy} +- {accuracy_tolerance}), "
           f"sigma {found[1]:.5f} (published {sigma} +- {100 * sigma_tolerance:.0f} %), "
-          f"{summary['steps_per_second']:.0f} steps/s, {summary['seconds']:.0f} s")
+          f"{summary['steps_per_second']:.0f} steps/s, {summary['seconds']:.0f} s, on {summary['device']}")
     return 0 if accuracy_right and sigma_right else 1
 
 

@@ -30,8 +30,10 @@ int lane() {
 void* block_shared(std::size_t bytes, const Where& where) {
   Scheduler& all = scheduler();
   if (bytes != all.launch().shared_bytes) {
-    all.fail("block_shared needs " + std::to_string(bytes) + " bytes, the launch gave " +
-             std::to_string(all.launch().shared_bytes) + ", at " + to_string(where));
+    all.fail([&] {
+      return "block_shared needs " + std::to_string(bytes) + " bytes, the launch gave " +
+             std::to_string(all.launch().shared_bytes) + ", at " + to_string(where);
+    });
   }
   return all.current().block->shared;
 }
@@ -66,11 +68,15 @@ void* map_shared_rank(const void* address, unsigned rank, const Where& where) {
   const Block& own = *all.current().block;
   const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - own.shared);
   if (offset > all.launch().shared_bytes) {
-    all.fail("map_shared_rank of an address outside the block's shared memory, at " + to_string(where));
+    all.fail([&] {
+      return "map_shared_rank of an address outside the block's shared memory, at " + to_string(where);
+    });
   }
   if (rank >= all.blocks().size()) {
-    all.fail("map_shared_rank of block " + std::to_string(rank) + " of a cluster of " +
-             std::to_string(all.blocks().size()) + ", at " + to_string(where));
+    all.fail([&] {
+      return "map_shared_rank of block " + std::to_string(rank) + " of a cluster of " +
+             std::to_string(all.blocks().size()) + ", at " + to_string(where);
+    });
   }
   return all.block_of_rank(rank).shared + offset;
 }

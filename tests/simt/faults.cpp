@@ -24,9 +24,10 @@ std::string text_of(const void* address) {
 void on_fault(int number, siginfo_t* info, void* context) {
   if (scheduler().running()) {
     const void* address = info->si_addr;
-    std::string what = "access to address " + text_of(address);
-    if (device_memory().in_range(address)) what += ": " + device_memory().explain(address);
-    scheduler().fail(std::move(what));
+    scheduler().fail([&] {
+      const std::string what = "access to address " + text_of(address);
+      return device_memory().in_range(address) ? what + ": " + device_memory().explain(address) : what;
+    });
   }
   if (device_memory().in_range(info->si_addr)) {
     std::fprintf(stderr, "simt: host code uses %s\n", device_memory().explain(info->si_addr).c_str());

@@ -114,10 +114,12 @@ std::string place_of(const void* address) {
   const auto verb = [](const Access& access, bool writes) {
     return std::string(access.atomic ? "atomic access" : (writes ? "write" : "read"));
   };
-  scheduler().fail("race on " + place_of(address) + ": " + verb(now, now_writes) + " at " +
-                   program_point(now.point) + ", not ordered after the " + verb(earlier, earlier_writes) +
-                   " by thread " + std::to_string(earlier.thread) + " of block " +
-                   std::to_string(earlier.block) + " at " + program_point(earlier.point));
+  scheduler().fail([&] {
+    return "race on " + place_of(address) + ": " + verb(now, now_writes) + " at " + program_point(now.point) +
+           ", not ordered after the " + verb(earlier, earlier_writes) + " by thread " +
+           std::to_string(earlier.thread) + " of block " + std::to_string(earlier.block) + " at " +
+           program_point(earlier.point);
+  });
 }
 
 /// How little two readers have in common.
@@ -159,11 +161,14 @@ void check_remote(const void* address, const Access& now) {
   if (rank == all.current().block->rank) return;
   if (rank >= all.blocks().size()) return;
   if (all.current().waits == 0) {
-    all.fail("shared memory of another block is used before the cluster's first barrier, at " +
-             program_point(now.point));
+    all.fail([&] {
+      return "shared memory of another block is used before the cluster's first barrier, at " +
+             program_point(now.point);
+    });
   }
   if (all.blocks()[rank].exited > 0) {
-    all.fail("shared memory of a block that has exited is used, at " + program_point(now.point));
+    all.fail(
+        [&] { return "shared memory of a block that has exited is used, at " + program_point(now.point); });
   }
   const std::uint64_t cluster = all.blocks()[0].number;
   if (cluster != cluster_of_remote) remote.assign(remote.size(), {});
@@ -176,7 +181,9 @@ void thread_exits(const Thread& thread) {
   const RemoteAccess& last = remote[thread.block->rank];
   if (!last.any || cluster_of_remote != scheduler().blocks()[0].number || last.arrivals < thread.waits)
     return;
-  scheduler().fail("a block exits while others may use its shared memory, at " + program_point(last.point));
+  scheduler().fail([&] {
+    return "a block exits while others may use its shared memory, at " + program_point(last.point);
+  });
 }
 
 void atomic_access(const void* address, std::size_t bytes, const void* point) {

@@ -57,6 +57,11 @@ std::string describe(const Launch& launch, const Thread& thread) {
 /// All threads have started and none can run: each one that waits does so for others that exited or wait
 /// elsewhere.
 void Scheduler::report_deadlock() {
+  error_ = text_of_deadlock();
+  leave();
+}
+
+std::string Scheduler::text_of_deadlock() const {
   std::vector<Crowd> crowds;
   for (const Thread& thread : threads_) {
     const auto same = [&](const Crowd& crowd) { return together(*crowd.first, thread); };
@@ -75,9 +80,7 @@ void Scheduler::report_deadlock() {
     report += " (the first is thread " + text(crowd.first->index) + ");";
   }
   report.pop_back();
-  error_ = std::move(report);
-  crowds = {};  // nothing on this stack will be destroyed
-  leave();
+  return report;
 }
 
 void Scheduler::check_after_launch(const Launch& launch) {

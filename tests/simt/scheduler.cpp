@@ -177,8 +177,8 @@ void Scheduler::finish(Thread& thread) {
 }
 
 void Scheduler::finish_block(Block& block) {
-  const std::string fault = device_memory().check_shared(block.rank, launch_->shared_bytes);
-  if (!fault.empty()) fail("this or an earlier thread of the block made an " + fault);
+  error_ = device_memory().check_shared(block.rank, launch_->shared_bytes);
+  if (!error_.empty()) fail([&] { return "this or an earlier thread of the block made an " + error_; });
   // Other blocks of the cluster that still read its memory get poison.
   if (blocks_.size() > 1) device_memory().poison_shared(block.rank, launch_->shared_bytes);
 }
@@ -224,12 +224,6 @@ void Scheduler::yield() {
   make_runnable(own);
   must_start_ = true;  // or this very thread might be chosen for ever while others have not started
   wait();
-}
-
-void Scheduler::fail(std::string what) {
-  error_ = describe(*launch_, *current_) + ": " + what;
-  what = {};  // nothing on this stack will be destroyed
-  leave();
 }
 
 void Scheduler::leave() {

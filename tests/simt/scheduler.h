@@ -98,8 +98,13 @@ class Scheduler {
   [[nodiscard]] std::uint64_t launch_number() const { return launch_number_; }
   [[nodiscard]] Warp& warp_of(const Thread& thread) { return thread.block->warps[thread.number / 32]; }
 
-  /// Ends the launch with an error that begins with where the running thread is. Its fiber is abandoned.
-  [[noreturn]] void fail(std::string what);
+  /// Ends the launch with an error that begins with where the running thread is; `text` returns the rest.
+  /// What the abandoned fibers have on their stacks is never destroyed, hence no strings in arguments.
+  template <class Text>
+  [[noreturn]] void fail(const Text& text) {
+    error_ = describe(*launch_, *current_) + ": " + text();
+    leave();
+  }
 
  private:
   static void run_fiber(Fiber& own);
@@ -119,6 +124,7 @@ class Scheduler {
   void release_cluster();
   bool release_if_met(Block& block, std::uint32_t warp, std::uint32_t meeting);
   [[noreturn]] void report_deadlock();
+  [[nodiscard]] std::string text_of_deadlock() const;
   [[noreturn]] void leave();
   void check_after_launch(const Launch& launch);
 

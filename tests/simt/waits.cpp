@@ -35,8 +35,10 @@ int Scheduler::block_barrier(device::Vote vote, bool predicate, const Where& whe
   if (block.arrived == 0) {
     block.barrier_place = where;
   } else if (!same_place(block.barrier_place, where)) {
-    fail("divergent barrier: at __syncthreads of " + to_string(where) +
-         ", while other threads of the block wait at " + to_string(block.barrier_place));
+    fail([&] {
+      return "divergent barrier: at __syncthreads of " + to_string(where) +
+             ", while other threads of the block wait at " + to_string(block.barrier_place);
+    });
   }
   own.where = where;
   own.state = State::kAtBlockBarrier;
@@ -73,14 +75,18 @@ std::uint64_t Scheduler::warp_meet(device::WarpOperation operation, std::uint32_
   Warp& warp = block.warps[number];
   own.where = where;
   if ((mask & lane) == 0)
-    fail(std::string(name_of(operation)) + " whose mask lacks the caller, at " + to_string(where));
+    fail([&] {
+      return std::string(name_of(operation)) + " whose mask lacks the caller, at " + to_string(where);
+    });
   std::uint32_t m = 0;
   while (m < warp.meetings && warp.meeting[m].mask != mask) ++m;
   if (m == warp.meetings) warp.meeting[warp.meetings++] = {mask, 0, operation};
   Meeting& meeting = warp.meeting[m];
   if (meeting.operation != operation) {
-    fail(std::string("divergent warp: at ") + name_of(operation) + " of " + to_string(where) +
-         ", while other lanes of the mask wait at " + name_of(meeting.operation));
+    fail([&] {
+      return std::string("divergent warp: at ") + name_of(operation) + " of " + to_string(where) +
+             ", while other lanes of the mask wait at " + name_of(meeting.operation);
+    });
   }
   own.value = value;
   own.source = source;
@@ -90,8 +96,10 @@ std::uint64_t Scheduler::warp_meet(device::WarpOperation operation, std::uint32_
   wait();
   if (own.source < 0) {
     own.source = source;
-    fail("a shuffle reads lane " + std::to_string(source) + ", which has exited or is outside the mask, at " +
-         to_string(where));
+    fail([&] {
+      return "a shuffle reads lane " + std::to_string(source) +
+             ", which has exited or is outside the mask, at " + to_string(where);
+    });
   }
   return own.result;
 }
@@ -134,7 +142,7 @@ void Scheduler::cluster_arrive(const Where& where) {
   Thread& own = *current_;
   own.where = where;
   if (own.arrivals != own.waits)
-    fail("arrives twice at the cluster's barrier without waiting, at " + to_string(where));
+    fail([&] { return "arrives twice at the cluster's barrier without waiting, at " + to_string(where); });
   ++own.arrivals;
   if (++cluster_arrived_ == threads_.size()) release_cluster();
 }
@@ -153,7 +161,7 @@ void Scheduler::cluster_wait(const Where& where) {
   Thread& own = *current_;
   own.where = where;
   if (own.arrivals == own.waits)
-    fail("waits at the cluster's barrier without arriving, at " + to_string(where));
+    fail([&] { return "waits at the cluster's barrier without arriving, at " + to_string(where); });
   if (cluster_phase_ == own.waits) {
     own.state = State::kAtCluster;
     wait();

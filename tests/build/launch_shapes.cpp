@@ -1,0 +1,92 @@
+// Prints how the host launches each kernel, JSON: threads of a block, and dynamic shared memory in bytes. The
+// machine code says neither; cmake/machine_code.py holds it against this. Needs no GPU: the shapes are pure
+// functions.
+
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/cross_entropy.h"
+#include "kernels/dense.h"
+#include "kernels/finish_step.h"
+#include "kernels/gradient_statistics.h"
+#include "kernels/homogeneous_update.h"
+#include "kernels/initialize.h"
+#include "kernels/materialize.h"
+#include "kernels/noisy_backward.h"
+#include "kernels/noisy_forward.h"
+#include "kernels/parameter_update.h"
+
+namespace {
+
+using namespace ensyn::kernels;
+
+constexpr int kForwardGroups = 16;  // of threads in a block of noisy_forward, each with its own examples
+
+class Listing {
+ public:
+  explicit Listing(std::string_view type) : type_(type) {}
+
+  /// `parameters` are the template's beyond the type, for example ", 8, 2".
+  void add(std::string_view kernel, const LaunchShape& shape, std::string_view parameters = "") {
+    std::ostringstream line;
+    line << "  \"" << kernel << '<' << type_ << parameters
+         << ">\": {\"threads\": " << shape.block.x * shape.block.y * shape.block.z
+         << ", \"shared\": " << shape.shared_bytes << '}';
+    lines_.push_back(line.str());
+  }
+
+  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  std::string type_;
+  std::vector<std::string> lines_;
+};
+
+template <class T>
+void add_tiles(Listing& listing) {
+  for (const NoisyForwardTile tile :
+       {NoisyForwardTile{2, 32}, NoisyForwardTile{8, 32}, NoisyForwardTile{8, 64}}) {
+    NoisyForward<T> args;
+    args.tile = tile;
+    listing.add("noisy_forward", noisy_forward_shape(args),
+                ", " + std::to_string(tile.rows) + ", " + std::to_string(tile.examples / kForwardGroups));
+  }
+  for (const NoisyBackwardTile tile : {NoisyBackwardTile{8}, NoisyBackwardTile{64}}) {
+    NoisyBackward<T> args;
+    args.tile = tile;
+    listing.add("noisy_backward", noisy_backward_shape(args), ", " + std::to_string(tile.columns));
+  }
+}
+
+template <class T>
+std::vector<std::string> shapes_of(std::string_view type) {
+  Listing listing(type);
+  add_tiles<T>(listing);
+  listing.add("cross_entropy", cross_entropy_shape(CrossEntropy<T>{}));
+  listing.add("log_softmax", log_softmax_shape(LogSoftmax<T>{}));
+  listing.add("gather_inputs", gather_inputs_shape(GatherInputs<T>{}));
+  listing.add("rectify", rectify_shape(Rectify<T>{}));
+  listing.add("finish_step", finish_step_shape(FinishStep<T>{}));
+  listing.add("gradient_statistics", gradient_statistics_shape(GradientStatistics<T>{}));
+  listing.add("homogeneous_update", homogeneous_update_shape(HomogeneousUpdate<T>{}));
+  listing.add("initialize", initialize_shape(Initialize<T>{}));
+  listing.add("materialize", materialize_shape(Materialize<T>{}));
+  listing.add("parameter_update", parameter_update_shape(ParameterUpdate<T>{}));
+  return listing.lines();
+}
+
+}  // namespace
+
+int main() {
+  std::string separator = "{\n";
+  for (const auto& lines : {shapes_of<float>("float"), shapes_of<double>("double")}) {
+    for (const std::string& line : lines) {
+      std::cout << separator << line;
+      separator = ",\n";
+    }
+  }
+  std::cout << "\n}\n";
+}
