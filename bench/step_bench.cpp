@@ -9,31 +9,16 @@
 #include <string>
 #include <vector>
 
-#include "ensyn/dataset.h"
 #include "ensyn/device.h"
 #include "ensyn/population.h"
+#include "images.h"
 
 namespace {
 
 using namespace ensyn;
 
-/// 60,000 images whose brightness depends on their class, so that training has something to learn.
 const Dataset& images() {
-  static const Dataset data = [] {
-    constexpr std::size_t kCount = 60000, kPixels = 784;
-    std::vector<std::uint8_t> pixels(kCount * kPixels), labels(kCount);
-    std::uint32_t state = 1;
-    for (std::size_t i = 0; i < kCount; ++i) {
-      labels[i] = static_cast<std::uint8_t>(i % 10);
-      for (std::size_t k = 0; k < kPixels; ++k) {
-        state = state * 1664525u + 1013904223u;
-        const bool bright = k % 10 == labels[i] ? state >> 31 : (state >> 28) == 0;
-        pixels[i * kPixels + k] = bright ? static_cast<std::uint8_t>(state >> 24) : std::uint8_t{0};
-      }
-    }
-    return Dataset::from_bytes(std::move(pixels), std::move(labels), static_cast<int>(kPixels), 10);
-  }();
-  return data;
+  return bench::images(60000);
 }
 
 struct Case {

@@ -48,7 +48,8 @@ __device__ inline Softmax<T> softmax_of(const T* logits, int classes, int lane) 
   ENSYN_UNROLL
   for (int n = kLanes / 2; n >= 1; n /= 2) sum = sum + __shfl_xor_sync(kAll, sum, n);
   result.maximum = maximum;
-  result.log_sum = detail::logarithm(sum);
+  // The logarithm works on bits, so NaN has to be handed on: 0 is added to any other sum.
+  result.log_sum = detail::logarithm(sum) + (sum - sum);
   result.reciprocal_sum = T(1) / sum;
   result.best = best;
   return result;

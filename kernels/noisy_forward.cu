@@ -40,9 +40,9 @@ template <class T>
 __device__ inline Examples examples_of_block(const NoisyForward<T>& args, int per_block) {
   const int tiles = (args.batch + per_block - 1) / per_block;
   Examples examples{};
-  examples.minibatch = static_cast<int>(blockIdx.y) / tiles;
+  examples.minibatch = static_cast<int>(blockIdx.x) / tiles;
   examples.in_minibatch = min(args.batch, args.examples - examples.minibatch * args.batch);
-  examples.first = static_cast<int>(blockIdx.y) % tiles * per_block;
+  examples.first = static_cast<int>(blockIdx.x) % tiles * per_block;
   examples.count = min(per_block, examples.in_minibatch - examples.first);
   return examples;
 }
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   const Examples examples = examples_of_block(args, kGroups * kExamples);
   if (examples.count <= 0) return;  // the last minibatch is short: true of the whole block
   const Layer& layer = args.layer;
-  const int network = static_cast<int>(blockIdx.z), first_row = static_cast<int>(blockIdx.x) * kRows;
+  const int network = static_cast<int>(blockIdx.z), first_row = static_cast<int>(blockIdx.y) * kRows;
   const int lane = static_cast<int>(threadIdx.x) % kLanes, group = static_cast<int>(threadIdx.x) / kLanes;
   const WeightSource<T> source = weight_source(args.networks, network, layer, args.mu, args.phi,
                                                args.parameter_network_stride, args.draw, examples.minibatch);
@@ -157,8 +157,10 @@ template <class T>
 LaunchShape noisy_forward_shape(const NoisyForward<T>& args) {
   LaunchShape shape;
   const int minibatches = args.batch > 0 ? ceil_divide(args.examples, args.batch) : 0;
-  shape.grid.x = static_cast<unsigned>(ceil_divide(args.layer.rows, args.tile.rows));
-  shape.grid.y = static_cast<unsigned>(minibatches * ceil_divide(args.batch, args.tile.examples));
+  // In x, where CUDA counts 2^31 blocks and not 2^16, are the minibatches, of which an evaluation may have
+  // many.
+  shape.grid.x = static_cast<unsigned>(minibatches * ceil_divide(args.batch, args.tile.examples));
+  shape.grid.y = static_cast<unsigned>(ceil_divide(args.layer.rows, args.tile.rows));
   shape.grid.z = static_cast<unsigned>(args.networks.count);
   shape.block.x = kThreads;
   shape.shared_bytes = args.tile.rows == 2 ? sizeof(Shared<T, 2>) : sizeof(Shared<T, 8>);

@@ -53,7 +53,8 @@ ENSYN_FN RowSoftmax<T> softmax_row(const T* logits, int classes, int stride, T* 
     }
   }
   const T sum = sum_of_block(sums);
-  row.log_sum = first_lane(logarithm(constant<Vec<T>>(sum)));
+  // The logarithm works on bits, so NaN has to be handed on: 0 is added to any other sum.
+  row.log_sum = first_lane(logarithm(constant<Vec<T>>(sum))) + (sum - sum);
   row.reciprocal_sum = T(1) / sum;
   return row;
 }

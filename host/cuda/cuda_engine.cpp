@@ -87,8 +87,10 @@ class CudaEngine final : public Engine {
     networks_.download_progress(stream_.get());
     if ((first + count) % minibatches_.steps_per_epoch == 0) orders_.prepare(epoch + 1);
     stream_.wait();
-    std::vector<std::uint64_t> diverged_at;
-    for (int m = 0; m < networks_.count(); ++m) diverged_at.push_back(networks_.mirror(m).diverged_at);
+    std::vector<std::uint64_t> diverged_at(static_cast<std::size_t>(networks_.count()));
+    for (std::size_t m = 0; m < diverged_at.size(); ++m) {
+      diverged_at[m] = networks_.mirror(static_cast<int>(m)).diverged_at;
+    }
     report_divergence(diverged_at);
   }
 
@@ -99,6 +101,7 @@ class CudaEngine final : public Engine {
     if (data.labels().data() != data_.labels().data()) other.emplace(data, stream_.get());
     const DeviceData& device_data = other ? *other : device_data_;
     std::vector<Evaluation> results;
+    results.reserve(static_cast<std::size_t>(networks_.count()));
     for (int m = 0; m < networks_.count(); ++m) {
       results.push_back(
           cuda::evaluate(networks_, m, data, device_data, config, multiprocessors_, stream_, pool_));

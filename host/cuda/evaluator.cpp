@@ -13,9 +13,6 @@ namespace {
 
 /// Device memory that one part of a data set may take.
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;
-/// Blocks that CUDA numbers in y.
-constexpr std::size_t kMostBlocks = 65535;
-
 constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) {
   return (a + b - 1) / b;
 }
@@ -38,10 +35,7 @@ class Evaluator {
         classes_(static_cast<std::size_t>(networks.layers().back().rows)) {
     std::size_t per_example = classes_ * static_cast<std::size_t>(config.samples + 1);
     for (const kernels::Layer& layer : networks.layers()) per_example += static_cast<std::size_t>(layer.rows);
-    // A tile of noisy_forward takes 32 examples or more.
-    const std::size_t by_memory = kMostBytes / (per_example * batch_ * sizeof(T));
-    const std::size_t by_blocks = kMostBlocks / ceil_divide(batch_, 32);
-    part_ = std::clamp<std::size_t>(std::min(by_memory, by_blocks), 1, batches_);
+    part_ = std::clamp<std::size_t>(kMostBytes / (per_example * batch_ * sizeof(T)), 1, batches_);
     const std::size_t examples = std::min(part_ * batch_, data.size());
     for (const kernels::Layer& layer : networks.layers()) {
       outputs_.emplace_back(examples * static_cast<std::size_t>(layer.rows), "activations");

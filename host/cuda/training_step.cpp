@@ -80,7 +80,7 @@ void TrainingStep<T>::allocate_layer(std::size_t l) {
   if (!is_last(l) && by_cublas_[l + 1]) {
     // The next layer's bias is a column of 1; kernels know that, cuBLAS has to read it.
     std::vector<T> ones(outputs_[l].data.size(), T(0));
-    for (std::size_t at = static_cast<std::size_t>(layer.rows); at < ones.size();
+    for (auto at = static_cast<std::size_t>(layer.rows); at < ones.size();
          at += static_cast<std::size_t>(outputs_[l].stride)) {
       ones[at] = T(1);
     }

@@ -148,10 +148,12 @@ struct ENSYN_API EvaluationConfig {
   friend bool operator==(const EvaluationConfig&, const EvaluationConfig&) = default;
 };
 
-/// Where and with what to compute; changes speed, never results on one kind of device.
+/// Where and with what to compute; changes speed, not results: the CPU and the CUDA backend give the same
+/// bits but for layers whose products cuBLAS computes (large ones, see `Population::device`), which agree to
+/// rounding.
 struct ENSYN_API ExecutionConfig {
   DeviceKind device = DeviceKind::automatic;
-  int device_index = 0;  ///< CUDA device number, >= 0
+  int device_index = 0;  ///< which CUDA device, >= 0
   int threads = 0;       ///< CPU threads; 0 takes every processor that this process may use
   /// CPU instruction set: `auto` (the best this machine has), `avx512`, `avx2`, `neon` or `portable`.
   std::string instruction_set = "auto";

@@ -39,7 +39,7 @@ class ENSYN_API IoError : public Error {
   ~IoError() override;
 };
 
-/// The requested compute device or instruction set is not there.
+/// The requested compute device or instruction set is not there, or the device failed.
 class ENSYN_API DeviceError : public Error {
  public:
   using Error::Error;

@@ -94,7 +94,8 @@ class ENSYN_API Population {
   [[nodiscard]] std::uint64_t step() const noexcept;             ///< steps done since initialisation
   [[nodiscard]] std::uint64_t steps_per_epoch() const noexcept;  ///< floor(N / B)
   [[nodiscard]] std::string backend() const;                     ///< `cpu` or `cuda`
-  [[nodiscard]] std::string device() const;                      ///< for example `cpu, avx512, 2 threads`
+  /// For example `cpu, avx512, 2 threads`; on CUDA it also names the layers that cuBLAS computes.
+  [[nodiscard]] std::string device() const;
 
  private:
   struct Impl;

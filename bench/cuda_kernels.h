@@ -1,0 +1,46 @@
+/// \file
+/// The kernels as problems to measure; each function's name is that of the kernel. `l` is a layer.
+#pragma once
+
+#include "cuda_layers.h"
+#include "cuda_measure.h"
+
+namespace bench {
+
+template <class T>
+[[nodiscard]] Problem noisy_forward(const Setup& setup, ensyn::NoiseKind noise, int l);
+template <class T>
+[[nodiscard]] Problem noisy_backward(const Setup& setup, ensyn::NoiseKind noise, int l);
+template <class T>
+[[nodiscard]] Problem materialize_weights(const Setup& setup, int l);
+template <class T>
+[[nodiscard]] Problem materialize_noise(const Setup& setup, int l);
+template <class T>
+[[nodiscard]] Problem gather_inputs(const Setup& setup);
+template <class T>
+[[nodiscard]] Problem rectify(const Setup& setup, int l);
+
+/// Of all layers that the setup times, in one launch, as in training.
+template <class T>
+[[nodiscard]] Problem parameter_update(const Setup& setup);
+template <class T>
+[[nodiscard]] Problem homogeneous_update(const Setup& setup);
+template <class T>
+[[nodiscard]] Problem gradient_statistics(const Setup& setup, int l);
+template <class T>
+[[nodiscard]] Problem initialize(const Setup& setup, int l);
+
+template <class T>
+[[nodiscard]] Problem cross_entropy(const Setup& setup);
+/// Of an evaluation: 10,000 examples of the setup's classes.
+template <class T>
+[[nodiscard]] Problem log_softmax(const Setup& setup);
+/// Of networks with homogeneous noise, which have the most to do.
+template <class T>
+[[nodiscard]] Problem finish_step(const Setup& setup);
+
+[[nodiscard]] bool has_curand();
+/// As many normals from cuRAND's host API (Philox) as `materialize_noise` of that layer makes.
+[[nodiscard]] Problem curand_normals(const Setup& setup, int l);
+
+}  // namespace bench

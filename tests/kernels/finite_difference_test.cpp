@@ -1,0 +1,218 @@
+// The chain of kernels of one step of a small network in double, against central differences of the oracle's
+// objective: what the formulas of the kernels and of the oracle's backpropagation may have wrong in common
+// shows here.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "kernels/cross_entropy.h"
+#include "kernels/finish_step.h"
+#include "kernels/homogeneous_update.h"
+#include "kernels/noisy_backward.h"
+#include "kernels/noisy_forward.h"
+#include "kernels/parameter_update.h"
+#include "kernels/reference.h"
+#include "kernels/support.h"
+#include "oracle/compare.h"
+
+namespace ensyn::kernels::test {
+namespace {
+
+constexpr int kInputs = 3, kHidden = 5, kClasses = 3, kBatch = 4;
+
+/// One network 3-5-3, its minibatch, and the kernels' step on it. With beta1 = 0 and beta2 = 0 the first
+/// moments after the step are the gradients.
+class Chain {
+ public:
+  explicit Chain(const NamedCosts& costs, bool homogeneous)
+      : members_(test::members(1, homogeneous ? Noise::homogeneous : Noise::heterogeneous)) {
+    oracle::Settings& s = members_[0].settings;
+    s.sizes = {kInputs, kHidden, kClasses};
+    s.terms = costs.terms;
+    s.variational = costs.variational;
+    s.prior_sigma = costs.prior_sigma;
+    s.batch = kBatch;
+    s.examples = 40;
+    s.beta1 = 0;
+    population_ = std::make_unique<Population<double>>(members_);
+    NetworkConstants<double> constants = population_->constants.read()[0];
+    constants.parameters = kHidden * (kInputs + 1) + kClasses * (kHidden + 1);
+    population_->constants.write({constants});
+    for (std::size_t l = 0; l < 2; ++l) {
+      const auto& layer = *layers_[l];
+      oracle::Matrix mu(layer.rows, layer.columns), phi = mu;
+      for (int r = 0; r < layer.rows; ++r) {
+        for (int c = 0; c < layer.columns; ++c) {
+          mu.at(r, c) = layer.mu_value(0, r, c);
+          phi.at(r, c) = layer.phi_value(0, r, c);
+        }
+      }
+      parameters_.mu.push_back(mu);
+      if (!homogeneous) parameters_.phi.push_back(phi);
+    }
+    parameters_.shared_phi = members_[0].shared_phi;
+    data_.features = oracle::Matrix(kBatch, kInputs);
+    for (int b = 0; b < kBatch; ++b) {
+      for (int k = 0; k < kInputs; ++k) data_.features.at(b, k) = inputs_.at(0, 0, b, k);
+    }
+    data_.labels = {0, 2, 1, 2};
+  }
+
+  void run() {
+    forward(0, inputs_.view(), hidden_, true);
+    forward(1, activations(hidden_), logits_, false);
+    const DeviceArray<std::uint8_t> labels({0, 2, 1, 2});
+    const DeviceArray<double> nll(kBatch);
+    const DeviceArray<std::uint8_t> correct(kBatch);
+    CrossEntropy<double> loss;
+    loss.networks = population_->view();
+    loss.logits = logits_.data();
+    loss.stride = logits_.stride();
+    loss.classes = kClasses;
+    loss.batch = kBatch;
+    loss.labels = labels.data();
+    loss.inputs = inputs_.view();
+    loss.nll = nll.data();
+    loss.correct = correct.data();
+    cross_entropy(loss, stream().get());
+    backward(1, logits_, &hidden_, delta_);
+    backward(0, delta_, nullptr, input_gradient_);
+    HomogeneousUpdate<double> update;
+    update.update.networks = population_->view();
+    update.update.layers[0] = layer_update(0, inputs_.view(), delta_);
+    update.update.layers[1] = layer_update(1, activations(hidden_), logits_);
+    update.update.layer_count = 2;
+    update.update.batch = kBatch;
+    const int parts = partial_sum_count(update.update);
+    const DeviceArray<double> sums(std::vector<double>(static_cast<std::size_t>(parts), 0.0));
+    update.partial_sums = sums.data();
+    update.partial_sum_stride = parts;
+    parameter_update(update.update, stream().get());
+    homogeneous_update(update, stream().get());
+    finish_step(FinishStep<double>{1, population_->constants.data(), population_->progress.data(),
+                                   population_->shared.data(), sums.data(), parts, nll.data(), correct.data(),
+                                   kBatch},
+                stream().get());
+    stream().wait();
+  }
+
+  void expect_differences() {
+    const oracle::Settings& s = members_[0].settings;
+    const oracle::Layers noise = oracle::draw_noise(s, members_[0].step, oracle::kTraining);
+    const std::vector<std::uint32_t> minibatch = {0, 1, 2, 3};
+    oracle::StepReport report;
+    oracle::gradient(s, parameters_, noise, data_, minibatch, &report);
+    ASSERT_GT(report.kink, 1e-3) << "a ReLU of this test sits on its kink";
+    const auto slope = [&](double& x) {
+      constexpr double kStep = 1e-5;
+      const double here = x;
+      const auto at = [&](double shift) {
+        x = here + shift * kStep;
+        return oracle::objective(s, parameters_, noise, data_, minibatch);
+      };
+      // Fourth order: its error is h^4 / 30 times the fifth derivative, that of rounding 1e-16 / h.
+      const double result = (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * kStep);
+      x = here;
+      return result;
+    };
+    const auto slopes = [&](std::vector<double>& of) {
+      std::vector<double> result;
+      for (double& x : of) result.push_back(slope(x));
+      return result;
+    };
+    constexpr compare::Tolerance kTolerance{1e-8, 1e-8};
+    for (std::size_t l = 0; l < 2; ++l) {
+      EXPECT_TRUE(
+          compare::all_close(layers_[l]->mu_moment1.read(), slopes(parameters_.mu[l].values), kTolerance));
+      if (s.homogeneous) continue;
+      EXPECT_TRUE(
+          compare::all_close(layers_[l]->phi_moment1.read(), slopes(parameters_.phi[l].values), kTolerance));
+    }
+    EXPECT_TRUE(compare::all_close(input_gradient_.read(), slopes(data_.features.values), kTolerance));
+    if (s.homogeneous) {
+      // The published form divides by the number of weights.
+      const double want =
+          slope(parameters_.shared_phi) / (kHidden * (kInputs + 1) + kClasses * (kHidden + 1));
+      EXPECT_NEAR(population_->shared.read()[1], want, 1e-8 * std::abs(want));
+    }
+    const double nll = population_->progress.read()[0].nll;
+    EXPECT_NEAR(nll, report.nll, 1e-12 * report.nll);
+  }
+
+ private:
+  static Inputs<double> activations(const Stack<double>& of) {
+    Inputs<double> inputs;
+    inputs.values = of.data();
+    inputs.stride = of.stride();
+    return inputs;
+  }
+
+  void forward(std::size_t l, const Inputs<double>& inputs, const Stack<double>& output, bool rectify) {
+    NoisyForward<double> args;
+    args.networks = population_->view();
+    args.layer = layers_[l]->layer();
+    args.mu = layers_[l]->mu.data();
+    args.phi = layers_[l]->phi.data();
+    args.inputs = inputs;
+    args.output = output.data();
+    args.output_stride = output.stride();
+    args.batch = args.examples = kBatch;
+    args.rectify = rectify;
+    args.tile = {8, 32};
+    noisy_forward(args, stream().get());
+  }
+
+  void backward(std::size_t l, const Stack<double>& delta, const Stack<double>* activation,
+                const Stack<double>& output) {
+    NoisyBackward<double> args;
+    args.networks = population_->view();
+    args.layer = layers_[l]->layer();
+    args.mu = layers_[l]->mu.data();
+    args.phi = layers_[l]->phi.data();
+    args.delta = delta.data();
+    args.delta_stride = delta.stride();
+    if (activation != nullptr)
+      args.activation = activation->data(), args.activation_stride = activation->stride();
+    args.output = output.data();
+    args.output_stride = output.stride();
+    args.batch = kBatch;
+    args.tile = {8};
+    noisy_backward(args, stream().get());
+  }
+
+  LayerUpdate<double> layer_update(std::size_t l, const Inputs<double>& inputs,
+                                   const Stack<double>& delta) const {
+    LayerUpdate<double> update;
+    update.gradient = {layers_[l]->layer(), inputs, delta.data(), delta.stride(), 0};
+    update.parameters = layers_[l]->view();
+    return update;
+  }
+
+  std::vector<Member> members_;
+  std::unique_ptr<Population<double>> population_;
+  std::array<std::unique_ptr<LayerParameters<double>>, 2> layers_ = {
+      std::make_unique<LayerParameters<double>>(1, kHidden, kInputs + 1, 0),
+      std::make_unique<LayerParameters<double>>(1, kClasses, kHidden + 1, 1)};
+  TestInputs<double> inputs_{1, kBatch, kInputs, values_of(7)};
+  Stack<double> hidden_{1, kBatch, kHidden}, logits_{1, kBatch, kClasses}, delta_{1, kBatch, kHidden},
+      input_gradient_{1, kBatch, kInputs};
+  oracle::Parameters parameters_;
+  oracle::Data data_;
+};
+
+TEST(FiniteDifferenceTest, TheChainOfKernelsGivesTheGradientOfTheObjective) {
+  for (const NamedCosts& costs : all_costs()) {
+    for (const bool homogeneous : {false, true}) {
+      SCOPED_TRACE(std::string(costs.name) + (homogeneous ? ", homogeneous" : ", heterogeneous"));
+      Chain chain(costs, homogeneous);
+      chain.run();
+      chain.expect_differences();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ensyn::kernels::test

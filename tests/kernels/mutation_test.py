@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Plants faults in the kernels, one at a time, and asserts that their tests fail.
+
+Each mutant replaces one text, which must stand in its file exactly once, in a copy of a kernel's source; the copy is
+compiled for the emulation (tests/simt), plain or for the race detector, and linked with the tests' prebuilt objects.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+JOBS = 2
+RUN_TIMEOUT_S = 60
+RACE = "race on "  # begins the race detector's report
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str  # under kernels/
+    text: str
+    replacement: str
+    tests: str  # gtest filter
+    unit: str = ""  # kernel to compile, where `file` is a header
+    variant: str = "plain"
+
+
+FORWARD = "NoisyForwardTest/0.*"
+BACKWARD = "NoisyBackwardTest/0.*"
+UPDATE = "ParameterUpdateTest/0.*:-*Largest*"
+HOMOGENEOUS = "HomogeneousUpdateTest/0.*:-*Largest*"
+LOSS = "CrossEntropyTest/0.AgreesWithTheOracle:CrossEntropyTest/0.*Tie*"
+FINISH = "FinishStepTest/0.*"
+INITIALIZE = "InitializeTest/0.*"
+STATISTICS = "GradientStatisticsTest/0.*"
+MATERIALIZE = "MaterializeTest/0.*"
+DENSE = "DenseTest/0.*"
+
+BARRIER = "    __syncthreads();\n"
+HALVES = "for (int n = kLanes / 2; n >= 1; n /= 2) sum = sum"
+
+MUTANTS = [
+    # Barriers and buffers.
+    Mutant("forward without its barrier", "noisy_forward.cu", BARRIER, "", FORWARD),
+    Mutant("forward without its barrier, race detector", "noisy_forward.cu", BARRIER, "", FORWARD, variant="race"),
+    Mutant("backward without its barrier", "noisy_backward.cu", BARRIER, "", BACKWARD),
+    Mutant("homogeneous update without its barrier", "homogeneous_update.cu", BARRIER, "", HOMOGENEOUS, variant="race"),
+    Mutant("homogeneous update with one buffer", "homogeneous_update.cu",
+           "first += kColumns, buffer ^= 1)", "first += kColumns)", HOMOGENEOUS, variant="race"),
+    Mutant("forward draws into the buffer that is read", "noisy_forward.cu",
+           "draw_chunk(shared, buffer ^ 1,", "draw_chunk(shared, buffer,", FORWARD),
+    Mutant("end of step without its barrier", "finish_step.cu", "  __syncthreads();\n", "", FINISH, variant="race"),
+    # Tails.
+    Mutant("forward leaves out the last column of a chunk", "noisy_forward.cu",
+           "min(columns - first, Shared", "min(columns - first - 1, Shared", FORWARD),
+    Mutant("forward writes a row too many", "noisy_forward.cu",
+           "first_row + r >= layer.rows) continue", "first_row + r > layer.rows) continue", FORWARD),
+    Mutant("forward counts a short minibatch as whole", "noisy_forward.cu",
+           "min(args.batch, args.examples - examples.minibatch * args.batch)", "args.batch", FORWARD),
+    Mutant("backward writes an example too many", "noisy_backward.cu",
+           "if (example >= args.batch) continue;", "if (example > args.batch) continue;", BACKWARD),
+    Mutant("a quad's column beyond the layer", "device/quad.h",
+           "column + j < layer.columns) visit", "column + j <= layer.columns) visit", MATERIALIZE, "materialize.cu"),
+    Mutant("initial values beyond the last row", "initialize.cu",
+           "if (row + i >= layer.rows || column", "if (column", INITIALIZE),
+    # Noise.
+    Mutant("quads of a row rounded down", "device/quad.h", "((columns + 1) / 2)", "(columns / 2)", MATERIALIZE,
+           "materialize.cu"),
+    Mutant("tensor not in the noise", "device/quad.h", "static_cast<std::uint64_t>(tensor) << 40 | ", "", MATERIALIZE,
+           "materialize.cu"),
+    Mutant("step of the noise off by one", "device/quad.h", "step | constants.stream", "(step + 1) | constants.stream",
+           UPDATE, "parameter_update.cu"),
+    Mutant("initial values from the wrong purpose", "initialize.cu", "kPurpose = 2", "kPurpose = 3", INITIALIZE),
+    Mutant("sine and cosine swapped", "device/quad.h", "{upper.first, upper.second}", "{upper.second, upper.first}",
+           BACKWARD, "noisy_backward.cu"),
+    Mutant("one noise for all minibatches", "device/quad.h", "draw.step + static_cast<std::uint64_t>(minibatch)",
+           "draw.step", FORWARD, "noisy_forward.cu"),
+    # Sums and formulas.
+    Mutant("bias input 0", "noisy_forward.cu", "columns - 1 ? T(1) : x", "columns - 1 ? T(0) : x", FORWARD),
+    Mutant("forward adds half of the lanes", "noisy_forward.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), FORWARD),
+    Mutant("loss adds half of the lanes", "cross_entropy.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), LOSS),
+    Mutant("ties go to the higher class", "cross_entropy.cu", "other_best < best", "other_best > best", LOSS),
+    Mutant("second row of a quad's gradient", "device/gradient.h", "lower = min(row + 1, of.layer.rows - 1)",
+           "lower = row", STATISTICS, "gradient_statistics.cu"),
+    Mutant("costs not in the gradient", "device/adam.h", "cost * sigma.derivative", "T(0) * cost", UPDATE,
+           "parameter_update.cu"),
+    Mutant("sigma's derivative left out", "device/adam.h", "xi * sigma.derivative,", "xi,", UPDATE,
+           "parameter_update.cu"),
+    Mutant("magnitude cost left out", "device/adam.h", "constants.magnitude, constants", "T(0), constants", UPDATE,
+           "parameter_update.cu"),
+    Mutant("backward without its mask", "noisy_backward.cu", "args.activation == nullptr ||", "true ||", BACKWARD),
+    Mutant("order of another network", "device/views.h", "network * inputs.order_network_stride + ", "", DENSE,
+           "dense.cu"),
+    Mutant("Adam's rates not advanced", "finish_step.cu", "    progress.adam = rates_of(constants, progress.step);\n",
+           "", FINISH),
+    Mutant("divergence not noted", "finish_step.cu", "    progress.diverged_at = progress.step;\n", "", FINISH),
+]
+
+
+def control(name, file, variant):
+    """Compiled and linked as the mutants of a variant are, but unchanged: must pass all that they are tried with."""
+    filters = sorted({mutant.tests.split(":-")[0] for mutant in MUTANTS if mutant.variant == variant})
+    return Mutant(name, file, BARRIER, BARRIER, ":".join(filters) + ":-*Largest*", variant=variant)
+
+
+CONTROLS = [
+    control("nothing changed", "noisy_forward.cu", "plain"),
+    control("nothing changed, race detector", "homogeneous_update.cu", "race"),
+]
+
+
+class Failure(Exception):
+    """The mutation test itself does not work."""
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+
+
+def compile_command(args, variant, unit):
+    """The build's own command for one kernel, without optimisation level, warnings, input and output."""
+    marker = {"plain": "kernels_simt_kernels.dir", "race": "kernels_race_kernels.dir"}[variant]
+    commands = args.build / "compile_commands.json"
+    for entry in json.loads(commands.read_text()):
+        if marker in entry["command"] and pathlib.Path(entry["file"]).name == unit:
+            words = iter(shlex.split(entry["command"]))
+            kept = []
+            for word in words:
+                if word in ("-o", "-c"):
+                    next(words)
+                elif not word.startswith(("-W", "-O")):
+                    kept.append(word)
+            return kept, entry["directory"]
+    raise Failure("{} has no command for {} of {}".format(commands, unit, marker))
+
+
+def mutate(args, mutant, folder):
+    source = args.source / "kernels" / mutant.file
+    text = source.read_text()
+    count = text.count(mutant.text)
+    if count != 1:
+        raise Failure("{}: {!r} stands {} times in {}: bring the mutant up to date".format(
+            mutant.name, mutant.text, count, source))
+    copy = folder / "kernels" / mutant.file
+    copy.parent.mkdir(parents=True)
+    copy.write_text(text.replace(mutant.text, mutant.replacement))
+
+
+def try_mutant(args, mutant, folder):
+    """Whether the tests pass, and the first that does not."""
+    mutate(args, mutant, folder)
+    unit = mutant.unit or mutant.file
+    command, directory = compile_command(args, mutant.variant, unit)
+    changed = folder / "kernels" / unit
+    source = changed if changed.exists() else args.source / "kernels" / unit
+    # The folder of the copy comes first in the search path, so that a changed header is found there.
+    built = run(command[:1] + ["-I", str(folder)] + command[1:] + ["-O1", "-w", "-c", str(source), "-o",
+                                                                    str(folder / "kernel.o")], cwd=directory)
+    if built.returncode != 0:
+        raise Failure("{} does not compile:\n{}".format(mutant.name, built.stdout))
+    program = folder / "test"
+    # The changed object comes before the libraries, which therefore do not give theirs.
+    libraries = args.race if mutant.variant == "race" else args.plain
+    linked = run([args.compiler, str(folder / "kernel.o")] + args.objects +
+                 [name if "/" in name else "-l" + name for name in libraries] + ["-o", str(program)], cwd=directory)
+    if linked.returncode != 0:
+        raise Failure("{} does not link:\n{}".format(mutant.name, linked.stdout))
+    try:
+        tested = run([str(program), "--gtest_filter=" + mutant.tests], timeout=RUN_TIMEOUT_S)
+    except subprocess.TimeoutExpired as hung:
+        raise Failure("{} hangs".format(mutant.name)) from hung
+    program.unlink()
+    if "[==========] Running 0 tests" in tested.stdout:
+        raise Failure("{}: no test matches {}".format(mutant.name, mutant.tests))
+    if tested.returncode == 0:
+        return True, ""
+    failed = [line for line in tested.stdout.splitlines() if line.startswith("[  FAILED  ]")]
+    caught = failed[0].split()[3].rstrip(",") if failed else "exit status {}".format(tested.returncode)
+    if mutant.variant == "race":
+        if RACE not in tested.stdout:
+            raise Failure("{} fails {}, but no race is reported".format(mutant.name, caught))
+        caught = "the race detector in " + caught
+    return False, caught
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=pathlib.Path, required=True)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("--objects", nargs="+", required=True, help="of the tests")
+    parser.add_argument("--plain", nargs="+", required=True, help="libraries of the emulation")
+    parser.add_argument("--race", nargs="+", required=True, help="likewise with the race detector")
+    args = parser.parse_args()
+    cases = [(mutant, True) for mutant in CONTROLS] + [(mutant, False) for mutant in MUTANTS]
+    problems = []
+    with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        futures = []
+        for number, (mutant, _) in enumerate(cases):
+            folder = pathlib.Path(scratch) / str(number)
+            folder.mkdir()
+            futures.append(pool.submit(try_mutant, args, mutant, folder))
+        for (mutant, passes), future in zip(cases, futures):
+            try:
+                passed, caught = future.result()
+            except Failure as failure:
+                problems.append(str(failure))
+                continue
+            print("{:<50} {}".format(mutant.name, "passes" if passed else "caught by " + caught), flush=True)
+            if passed != passes:
+                problems.append("{}: {} {}".format(mutant.name, mutant.tests, "fail" if passes else "pass"))
+    for problem in problems:
+        print("FAILED:", problem)
+    print("{} mutants, {} problems".format(len(cases), len(problems)))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
