@@ -39,12 +39,14 @@ class Resume(DriverTest):
         begin = time.monotonic()
         self.succeed("train", *MANY_EPOCHS, *extra, "--out", "whole")
         duration = time.monotonic() - begin
-        kills = 0
-        for seed in range(3):
+        kills, seed = 0, 0
+        # Three runs or more: how many of them a kill meets is up to how fast the machine happens to be.
+        while seed < 3 or (kills <= 2 and seed < 20):
             kills += self.killed_until_done(f"killed{seed}", MANY_EPOCHS + list(extra), duration, seed)
             self.assert_same_run("whole", f"killed{seed}")
             # No partial file is left, under whatever name.
             self.assertEqual(self.names(f"killed{seed}"), TRAIN_FILES)
+            seed += 1
         self.assertGreater(kills, 2)
 
     def test_kill_at_any_moment(self):
