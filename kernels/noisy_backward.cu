@@ -33,20 +33,6 @@ template <int kColumns>
 inline constexpr int kExamplesPerBlock = kThreads / kColumns* kExamplesPerThread<kColumns>;
 
 template <class T, int kColumns>
-__device__ inline void draw_chunk(Shared<T, kColumns>& shared, int buffer, const WeightSource<T>& source,
-                                  const Layer& layer, int first_row, int first_column) {
-  constexpr int kQuadsPerRow = kColumns / 2;
-  const int thread = static_cast<int>(threadIdx.x);
-  const int row = 2 * (thread / kQuadsPerRow), column = 2 * (thread % kQuadsPerRow);
-  const Quad<T> w = sample_quad(source, layer, first_row + row, first_column + column);
-  ENSYN_UNROLL
-  for (int i = 0; i < 2; ++i) {
-    ENSYN_UNROLL
-    for (int j = 0; j < 2; ++j) shared.weights[buffer][row + i][column + j] = w.of[i][j];
-  }
-}
-
-template <class T, int kColumns>
 __global__ void __launch_bounds__(kThreads, 1)
     noisy_backward_kernel(const __grid_constant__ NoisyBackward<T> args) {
   auto& shared = block_shared<Shared<T, kColumns>>();
@@ -73,7 +59,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   int buffer = 0;
   for (int first = -kRows; first < layer.rows; first += kRows, buffer ^= 1) {
     if (first + kRows < layer.rows) {
-      draw_chunk(shared, buffer ^ 1, source, layer, first + kRows, first_column);
+      draw_tile(shared.weights[buffer ^ 1], source, layer, first + kRows, first_column);
     }
     if (first >= 0) {
       const int end = min(layer.rows - first, kRows);

@@ -47,20 +47,6 @@ __device__ inline Examples examples_of_block(const NoisyForward<T>& args, int pe
   return examples;
 }
 
-template <class T, int kRows>
-__device__ inline void draw_chunk(Shared<T, kRows>& shared, int buffer, const WeightSource<T>& source,
-                                  const Layer& layer, int first_row, int first_column) {
-  constexpr int kQuadsPerRow = Shared<T, kRows>::kColumns / 2;
-  const int thread = static_cast<int>(threadIdx.x);
-  const int row = 2 * (thread / kQuadsPerRow), column = 2 * (thread % kQuadsPerRow);
-  const Quad<T> w = sample_quad(source, layer, first_row + row, first_column + column);
-  ENSYN_UNROLL
-  for (int i = 0; i < 2; ++i) {
-    ENSYN_UNROLL
-    for (int j = 0; j < 2; ++j) shared.weights[buffer][row + i][column + j] = w.of[i][j];
-  }
-}
-
 /// Adds the products of one chunk to the sums of one lane.
 template <class T, int kRows, int kExamples, class Reader>
 __device__ inline void multiply_chunk(const T (&weights)[kRows][Shared<T, kRows>::kColumns],
@@ -108,7 +94,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   int buffer = 0;
   for (int first = -kColumns; first < layer.columns; first += kColumns, buffer ^= 1) {
     if (first + kColumns < layer.columns) {
-      draw_chunk(shared, buffer ^ 1, source, layer, first_row, first + kColumns);
+      draw_tile(shared.weights[buffer ^ 1], source, layer, first_row, first + kColumns);
     }
     if (first >= 0) {
       with_inputs(args.inputs, layer.columns - 1, network, step, args.batch, [&](const auto& reader_of) {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one go: tests, compute-sanitizer, benchmarks, and the paper's points.
 #
-#   tests/gpu_gate.sh [OPTION...]              builds here and runs (the build's dependencies must be here)
-#   tests/gpu_gate.sh --bundle DIR [OPTION...]   only builds: DIR gets all that --run needs, libraries included
-#   DIR/gpu_gate.sh --run DIR [OPTION...]        only runs: on a machine with a GPU and the CUDA toolkit, nothing else
+#   tests/gpu_gate.sh [OPTION...]               builds here and runs (the build's dependencies must be here)
+#   tests/gpu_gate.sh --bundle DIR [OPTION...]  only builds: DIR gets all that --run needs, libraries included
+#   DIR/gpu_gate.sh --run DIR [OPTION...]       only runs: on a machine with a GPU and the CUDA toolkit, nothing else
 #
 #   --architectures LIST  to build for, as CMake has them; 90
 #   --build DIR           where to build; build/gate
@@ -14,7 +14,8 @@
 #   --stage-limit SECONDS for each part of a stage; 540
 #   --no-sanitizer        leaves the sanitizer out; otherwise a machine without it fails
 #
-# A skipped test is a failure. A stage that fails does not stop the next; the exit status is 0 when all passed.
+# A skipped test is a failure. A stage that fails does not stop the next; the exit status is 0 when all passed. A run
+# removes what an earlier one left in the folder for its results.
 set -euo pipefail
 
 self=$(readlink -f "${BASH_SOURCE[0]}")
@@ -24,11 +25,12 @@ all_parts=(tests memcheck racecheck initcheck synccheck kernels steps science)
 gpu_tests=(kernels_gpu_test engine_gpu_test parity_gpu_test ops_gpu_test)
 benchmarks=(ensyn_cuda_kernel_bench ensyn_cuda_step_bench)
 
-# The sanitizer is up to a hundred times slower, so it gets small problems of every kind, in single precision.
+# The sanitizer is up to a hundred times slower, so it gets small problems of every kind, in single precision. Tests
+# that provoke errors of the runtime stay out: memcheck counts those.
 sanitized=(
   'kernels_gpu_test */0.*:-*Largest*:MaterializeTest*'
   'engine_gpu_test Single/EngineTest.*/minimal:Single/EngineTest.*/odd_sizes:Single/EngineTest.*/population_own_order'
-  'ops_gpu_test -*Large*:*Many*'
+  'ops_gpu_test OpsTraining/0.*:OpsValues/0.*:OpsUpdate/0.*'
 )
 science_rows=(rho2_c1_heterogeneous rho2_c1_homogeneous rho0.5_c1_heterogeneous)
 needed_steps_per_second=20000 # of one network, on an H200
@@ -43,15 +45,15 @@ die() {
 # The names of the tests with label gpu that are built in folder $1.
 tests_of() { ctest --test-dir "$1" -N -L '^gpu$' | sed -n 's/^ *Test *#[0-9]*: //p'; }
 
-# Copies the libraries of $1's programs that are Debian's and not part of every Linux system.
+# copy_libraries FOLDER PROGRAM...: copies what the programs load and what is not part of every Linux system. The C and
+# C++ libraries stay out: an older one in front of the machine's own would break what else is loaded, cuBLAS say.
 copy_libraries() {
-  local to=$1 program name path
-  for program in "$to"/bin/*; do
-    ldd "$program" | awk '$3 ~ /^\// { print $1, $3 }'
-  done | sort -u | while read -r name path; do
+  local to=$1 name path
+  shift
+  ldd "$@" | awk '$3 ~ /^\// { print $1, $3 }' | sort -u | while read -r name path; do
     case $name in
       libc.so.* | libm.so.* | libstdc++.so.* | libgcc_s.so.* | libpthread.so.* | libdl.so.* | librt.so.*) ;;
-      *) cp -L "$path" "$to/lib/$name" ;;
+      *) cp -L "$path" "$to/$name" ;;
     esac
   done
 }
@@ -63,7 +65,7 @@ newest() {
 }
 
 bundle() {
-  local to=$1 name listed
+  local to=$1 name listed programs
   cd "$(dirname "$self")/.."
   # shellcheck source=cmake/setup.sh
   . cmake/setup.sh
@@ -75,14 +77,16 @@ bundle() {
   for name in "${gpu_tests[@]}"; do
     [[ " ${listed[*]} " == *" $name "* ]] || die "ctest -L gpu does not have $name"
   done
-  cmake --build "$build" --parallel "${ENSYN_GATE_JOBS:-$(nproc)}" --target "${listed[@]}" "${benchmarks[@]}" ensyn_driver
+  cmake --build "$build" --parallel "${ENSYN_GATE_JOBS:-$(nproc)}" \
+    --target "${listed[@]}" "${benchmarks[@]}" ensyn_driver
 
   rm -rf "${to:?}/bin" "${to:?}/lib"
   mkdir -p "$to/bin" "$to/lib"
-  for name in "${listed[@]}" "${benchmarks[@]}" ensyn; do cp "$build/bin/$name" "$to/bin/"; done
+  mapfile -t programs < <(printf '%s\n' "${listed[@]}" "${benchmarks[@]}" ensyn | sed "s|^|$build/bin/|")
+  cp "${programs[@]}" "$to/bin/"
+  copy_libraries "$to/lib" "${programs[@]}"
   printf '%s\n' "${listed[@]}" >"$to/tests.txt"
   cp "$self" tests/science/tradeoff.py "$to/"
-  copy_libraries "$to"
   git describe --always --dirty >"$to/commit.txt" 2>/dev/null || echo unknown >"$to/commit.txt"
   {
     echo "built on $(uname -n) $(date -u +%Y-%m-%d) for architectures $architectures"
@@ -94,12 +98,14 @@ bundle() {
   fi
   cat "$to/build.txt"
   echo "$to: $(du -sm "$to" | cut -f1) MiB"
+  [ "$(du -sm "$to" | cut -f1)" -le 64 ] || echo "more than 64 MiB, what a lent machine takes: fewer --architectures"
 }
 
 # --- running --------------------------------------------------------------------------------------------------------
 
 failures=0
 deadline=0
+left_out=()
 
 row() { printf '| %s | %s | %s | %s |\n' "$1" "$2" "$3" "$4" >>"$out/summary.md"; }
 
@@ -126,11 +132,13 @@ judge() {
       124 | 137) verdict="FAILED: more than $limit s" ;;
       *) verdict="FAILED: status $status" ;;
     esac
-    # A filter that selects nothing is no test.
-    if [ "$status" -eq 0 ] && grep -qE '^\[==========\] (Running )?0 tests' "$judged"; then
-      verdict="FAILED: no test ran"
-    elif [ "$status" -eq 0 ] && grep -q '^\[  SKIPPED \]' "$judged"; then
-      verdict="FAILED: a test was skipped"
+    # A program that ran no test at all, since a filter selects nothing, has passed nothing.
+    if [ "$status" -eq 0 ] && [[ $part == tests || $part == *check ]]; then
+      if grep -q '^\[  SKIPPED \]' "$judged"; then
+        verdict="FAILED: a test was skipped"
+      elif ! grep -qE '^\[  PASSED  \] [1-9]' "$judged"; then
+        verdict="FAILED: no test ran"
+      fi
     fi
   fi
   row "$part" "$name" "$verdict" "$(($(date +%s) - start)) s"
@@ -214,7 +222,7 @@ run_part() {
     tests) run_tests ;;
     memcheck | racecheck | initcheck | synccheck)
       if [ -n "$no_sanitizer" ]; then
-        row "$1" - "left out (--no-sanitizer)" -
+        left_out+=("$1")
       else
         run_sanitizer "$1"
       fi ;;
@@ -248,11 +256,11 @@ write_head() {
 
 finish() {
   rm -f "$out/.judged"
-  if [ "$failures" -eq 0 ]; then
-    printf '\nAll passed.\n' >>"$out/summary.md"
-  else
-    printf '\n%d FAILED.\n' "$failures" >>"$out/summary.md"
-  fi
+  {
+    echo
+    if [ "$failures" -eq 0 ]; then echo "Passed."; else echo "$failures FAILED."; fi
+    if [ ${#left_out[@]} -gt 0 ]; then echo "Left out: ${left_out[*]}."; fi
+  } >>"$out/summary.md"
   cat "$out/summary.md"
   echo "results in $out"
   exit $((failures > 0))
@@ -286,7 +294,9 @@ run() {
     row start - "FAILED: no usable device, so nothing was run" -
     finish
   fi
-  for part in "${parts[@]}"; do run_part "$part"; done
+  for part in "${all_parts[@]}"; do
+    if [[ " ${parts[*]} " == *" $part "* ]]; then run_part "$part"; else left_out+=("$part"); fi
+  done
   finish
 }
 
@@ -298,7 +308,8 @@ set_parts() {
   wanted=${wanted//,sanitizer,/,memcheck,racecheck,initcheck,synccheck,}
   wanted=${wanted//,benchmarks,/,kernels,steps,}
   for stage in ${wanted//,/ }; do
-    [[ " ${all_parts[*]} " == *" $stage "* ]] || die "--stages has no '$stage': it has sanitizer, benchmarks, ${all_parts[*]}"
+    [[ " ${all_parts[*]} " == *" $stage "* ]] ||
+      die "--stages has no '$stage': it has sanitizer, benchmarks, ${all_parts[*]}"
   done
   parts=()
   for part in "${all_parts[@]}"; do

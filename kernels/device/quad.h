@@ -117,4 +117,20 @@ __device__ inline Quad<T> sample_quad(const WeightSource<T>& source, const Layer
   return w;
 }
 
+/// Draws the weights at (first_row, first_column), both even, into a tile of the block's, one quad a thread;
+/// 0 outside the layer. Takes kRows * kColumns / 4 threads.
+template <class T, int kRows, int kColumns>
+__device__ inline void draw_tile(T (&tile)[kRows][kColumns], const WeightSource<T>& source,
+                                 const Layer& layer, int first_row, int first_column) {
+  constexpr int kQuadsPerRow = kColumns / 2;
+  const int thread = static_cast<int>(threadIdx.x);
+  const int row = 2 * (thread / kQuadsPerRow), column = 2 * (thread % kQuadsPerRow);
+  const Quad<T> w = sample_quad(source, layer, first_row + row, first_column + column);
+  ENSYN_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    ENSYN_UNROLL
+    for (int j = 0; j < 2; ++j) tile[row + i][column + j] = w.of[i][j];
+  }
+}
+
 }  // namespace ensyn::kernels

@@ -54,7 +54,7 @@ MUTANTS = [
     Mutant("homogeneous update with one buffer", "homogeneous_update.cu",
            "first += kColumns, buffer ^= 1)", "first += kColumns)", HOMOGENEOUS, variant="race"),
     Mutant("forward draws into the buffer that is read", "noisy_forward.cu",
-           "draw_chunk(shared, buffer ^ 1,", "draw_chunk(shared, buffer,", FORWARD),
+           "draw_tile(shared.weights[buffer ^ 1],", "draw_tile(shared.weights[buffer],", FORWARD),
     Mutant("end of step without its barrier", "finish_step.cu", "  __syncthreads();\n", "", FINISH, variant="race"),
     # Tails.
     Mutant("forward leaves out the last column of a chunk", "noisy_forward.cu",
