@@ -39,14 +39,14 @@ __device__ inline void add_metrics(const FinishStep<T>& args, int network, Netwo
 template <class T>
 __device__ inline void update_shared(const FinishStep<T>& args, int network,
                                      const NetworkConstants<T>& constants,
-                                     const NetworkProgress<T>& progress) {
+                                     const detail::AdamRates<T>& rates) {
   const T* parts = args.partial_sums + static_cast<std::int64_t>(network) * args.partial_sum_count;
   double sum = 0;
   for (int i = 0; i < args.partial_sum_count; ++i) sum += static_cast<double>(parts[i]);
   T* at = args.shared_phi + 3 * network;
   detail::SharedPhiValues<T> shared{at[0], at[1], at[2]};
   detail::update_shared_phi(shared, sum, constants.parameters, constants.terms, constants.term_count,
-                            constants.inverse_variance, progress.adam);
+                            constants.inverse_variance, rates);
   at[0] = shared.phi, at[1] = shared.moment1, at[2] = shared.moment2;
 }
 
@@ -59,10 +59,14 @@ __device__ inline detail::AdamRates<T> rates_of(const NetworkConstants<T>& const
 template <class T>
 __global__ void __launch_bounds__(kThreads) finish_step_kernel(const __grid_constant__ FinishStep<T> args) {
   const int network = static_cast<int>(blockIdx.x);
+  if (args.constants == nullptr) {
+    if (threadIdx.x == 0) update_shared(args, 0, args.one_constants, args.one_adam);
+    return;
+  }
   const NetworkConstants<T>& constants = args.constants[network];
   NetworkProgress<T>& progress = args.progress[network];
   if (threadIdx.x == 0) add_metrics(args, network, progress);
-  if (threadIdx.x == 32 && constants.homogeneous) update_shared(args, network, constants, progress);
+  if (threadIdx.x == 32 && constants.homogeneous) update_shared(args, network, constants, progress.adam);
   // The first thread still reads the step that the other advances.
   __syncthreads();
   if (threadIdx.x == 32) {

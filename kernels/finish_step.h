@@ -11,18 +11,20 @@ namespace ensyn::kernels {
 
 /// For each network: adds the minibatch to the epoch's sums, or notes the step at which its loss stopped
 /// being finite; updates the phi of homogeneous noise; advances the step and computes Adam's rates for the
-/// next one.
+/// next one. Of a single network that is given by value only the shared phi is updated.
 template <class T>
 struct FinishStep {
   int networks = 1;
-  const NetworkConstants<T>* constants = nullptr;
-  NetworkProgress<T>* progress = nullptr;
-  T* shared_phi = nullptr;          ///< network x 3, as in Networks
-  const T* partial_sums = nullptr;  ///< network x partial_sum_count, of `homogeneous_update`
+  const NetworkConstants<T>* constants = nullptr;  ///< of each network, or null: `one_constants` counts
+  NetworkProgress<T>* progress = nullptr;          ///< of each network, or null with it: `one_adam` counts
+  T* shared_phi = nullptr;                         ///< network x 3, as in Networks
+  const T* partial_sums = nullptr;                 ///< network x partial_sum_count, of `homogeneous_update`
   int partial_sum_count = 0;
   const T* nll = nullptr;                 ///< network x batch, of `cross_entropy`
   const std::uint8_t* correct = nullptr;  ///< network x batch
   int batch = 0;
+  NetworkConstants<T> one_constants{};
+  detail::AdamRates<T> one_adam{};
 };
 
 template <class T>

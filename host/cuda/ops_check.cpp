@@ -12,9 +12,6 @@
 namespace ensyn::cuda {
 namespace {
 
-/// The oldest architecture of the build; find_device knows it too, and has the words.
-constexpr int kOldestMajor = 7, kOldestMinor = 5;
-
 /// CUDA's limits of a grid.
 constexpr unsigned kMostBlocksX = 2147483647, kMostBlocksY = 65535;
 
@@ -89,7 +86,7 @@ OperationCheck::OperationCheck(const char* operation) : ArgumentCheck(operation)
   check(status, "cudaGetDevice");
   const int major = attribute(cudaDevAttrComputeCapabilityMajor, device_);
   const int minor = attribute(cudaDevAttrComputeCapabilityMinor, device_);
-  if (major < kOldestMajor || (major == kOldestMajor && minor < kOldestMinor)) {
+  if (!is_supported(major, minor)) {
     static_cast<void>(find_device(device_));  // throws, with the reason
   }
   multiprocessors_ = attribute(cudaDevAttrMultiProcessorCount, device_);

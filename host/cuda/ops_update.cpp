@@ -1,13 +1,10 @@
 // The updates of ensyn/ops.h.
 #include <algorithm>
-#include <cstring>
-#include <type_traits>
 #include <vector>
 
 #include "ensyn/detail/step.h"
 #include "ensyn/ops.h"
 #include "host/cuda/ops_arguments.h"
-#include "host/cuda/runtime.h"
 #include "host/step_constants.h"
 #include "kernels/finish_step.h"
 #include "kernels/homogeneous_update.h"
@@ -123,13 +120,7 @@ void run(const Update<T>& args, cudaStream_t stream) {
   for (const auto& launch : launches) kernels::parameter_update(launch, stream);
 }
 
-/// The workspace of a homogeneous update: what finish_step reads, then the partial sums.
-template <class T>
-struct Workspace {
-  kernels::NetworkConstants<T> constants;
-  kernels::NetworkProgress<T> progress;
-};
-
+/// Partial sums, up to a multiple of 8 bytes.
 template <class T>
 std::size_t workspace_bytes(ArgumentCheck& check, std::span<const LayerUpdate<T>> layers) {
   count_parameters(check, layers);
@@ -140,23 +131,7 @@ std::size_t workspace_bytes(ArgumentCheck& check, std::span<const LayerUpdate<T>
     one.layers[0].gradient.layer = {layer.parameters.outputs, layer.parameters.inputs + 1, 0, 0};
     sums += static_cast<std::size_t>(kernels::partial_sum_count(one));
   }
-  const std::size_t bytes = sizeof(Workspace<T>) + sums * sizeof(T);
-  return (bytes + alignof(Workspace<T>) - 1) / alignof(Workspace<T>) * alignof(Workspace<T>);
-}
-
-/// Writes `value` to device memory. A copy would not do: captured, it reads host memory when the graph runs,
-/// and from pageable memory it may wait for the device. A memset carries its byte with it; runs of equal
-/// bytes go at once.
-template <class T>
-void store(const T& value, T* to, cudaStream_t stream) {
-  static_assert(std::is_trivially_copyable_v<T>);
-  unsigned char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  auto* const at = reinterpret_cast<unsigned char*>(to);  // NOLINT: bytes of an object
-  for (std::size_t i = 0, end = 0; i < sizeof(T); i = end) {
-    while (end < sizeof(T) && bytes[end] == bytes[i]) ++end;
-    cuda::check(cudaMemsetAsync(at + i, bytes[i], end - i, stream), "homogeneous_update");
-  }
+  return (sums * sizeof(T) + sizeof(double) - 1) / sizeof(double) * sizeof(double);
 }
 
 template <class T>
@@ -174,10 +149,7 @@ void run(const HomogeneousUpdate<T>& args, cudaStream_t stream) {
   check.writes("workspace", static_cast<std::uint64_t*>(args.workspace), 1, words, words);
   check.overlaps();
 
-  auto* const workspace = static_cast<Workspace<T>*>(args.workspace);
-  auto* const partial_sums = reinterpret_cast<T*>(workspace + 1);  // NOLINT: behind it in the same memory
-  store(launches.front().networks.one_constants, &workspace->constants, stream);
-  store(launches.front().networks.one_progress, &workspace->progress, stream);
+  auto* const partial_sums = static_cast<T*>(args.workspace);
   int done = 0;
   for (const auto& launch : launches) {
     kernels::HomogeneousUpdate<T> kernel;
@@ -188,8 +160,8 @@ void run(const HomogeneousUpdate<T>& args, cudaStream_t stream) {
     done += kernel.partial_sum_stride;
   }
   kernels::FinishStep<T> finish;
-  finish.constants = &workspace->constants;
-  finish.progress = &workspace->progress;
+  finish.one_constants = launches.front().networks.one_constants;
+  finish.one_adam = launches.front().networks.one_progress.adam;
   finish.shared_phi = args.shared_phi;
   finish.partial_sums = partial_sums;
   finish.partial_sum_count = done;

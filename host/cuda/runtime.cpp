@@ -5,19 +5,12 @@
 namespace ensyn::cuda {
 namespace {
 
-/// The oldest architecture of the build, by which CMake's list begins.
-constexpr int kOldestMajor = 7, kOldestMinor = 5;
-
 std::string version(int number) {
   return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
 }
 
 std::string architecture(const DeviceInfo& device) {
   return "sm_" + std::to_string(device.major) + std::to_string(device.minor);
-}
-
-bool is_supported(const DeviceInfo& device) {
-  return device.major > kOldestMajor || (device.major == kOldestMajor && device.minor >= kOldestMinor);
 }
 
 std::string unsupported(const DeviceInfo& device) {
@@ -67,7 +60,7 @@ DeviceList list_devices() {
   for (int i = 0; i < count; ++i) {
     try {
       const DeviceInfo device = query(i);
-      if (is_supported(device)) {
+      if (is_supported(device.major, device.minor)) {
         list.usable.push_back(device);
       } else {
         list.problem = unsupported(device);
@@ -88,7 +81,7 @@ DeviceInfo find_device(int index) {
                       std::to_string(count) + ", numbered from 0");
   }
   DeviceInfo device = query(index);
-  if (!is_supported(device)) throw DeviceError(unsupported(device));
+  if (!is_supported(device.major, device.minor)) throw DeviceError(unsupported(device));
   return device;
 }
 

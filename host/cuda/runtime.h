@@ -15,6 +15,11 @@
 
 namespace ensyn::cuda {
 
+/// Whether the build has code for devices of this compute capability: from 7.5 on.
+[[nodiscard]] constexpr bool is_supported(int major, int minor) {
+  return major > 7 || (major == 7 && minor >= 5);
+}
+
 /// A device that this build can use.
 struct DeviceInfo {
   int index = 0;

@@ -9,5 +9,6 @@
 #include "ensyn/evaluation.h"
 #include "ensyn/network.h"
 #include "ensyn/noise.h"
+#include "ensyn/ops.h"
 #include "ensyn/population.h"
 #include "ensyn/version.h"
