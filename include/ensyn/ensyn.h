@@ -11,4 +11,5 @@
 #include "ensyn/noise.h"
 #include "ensyn/ops.h"
 #include "ensyn/population.h"
+#include "ensyn/theory.h"
 #include "ensyn/version.h"
