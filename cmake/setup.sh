@@ -26,6 +26,7 @@ is_there() {
     libgtest-dev) has_header gtest/gtest.h ;;
     libgmock-dev) has_header gmock/gmock.h ;;
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
+    libboost-dev) has_header boost/math/distributions/students_t.hpp ;;
     libboost-context-dev) has_header boost/context/fiber.hpp ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
     libclang-rt-*-dev) compgen -G "$(clang -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;;
@@ -118,6 +119,6 @@ need_version() {
   fi
 }
 
-build_packages=(g++ cmake ninja-build zlib1g-dev nlohmann-json3-dev libhwy-dev libcli11-dev)
+build_packages=(g++ cmake ninja-build zlib1g-dev nlohmann-json3-dev libhwy-dev libcli11-dev libboost-dev)
 # shellcheck disable=SC2034
 test_packages=("${build_packages[@]}" pkg-config libgtest-dev libgmock-dev libbenchmark-dev libboost-context-dev python3)

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <system_error>
 
+#include "host/driver/csv.h"
 #include "host/io/file.h"
 
 namespace ensyn::driver {
@@ -14,13 +14,6 @@ namespace {
 constexpr const char* kHeader =
     "epoch,step,train_nll,train_accuracy,test_accuracy_sample,test_accuracy_mean,test_nll_sample,"
     "test_nll_mean,sigma_rms,reliability_sum,reliability_cost,magnitude_cost";
-
-/// The shortest text that reads back as the same double.
-std::string exact(double value) {
-  std::array<char, 32> text{};
-  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-  return {text.data(), result.ptr};
-}
 
 std::string to_csv(const EpochRow& row) {
   std::string text = std::to_string(row.epoch) + "," + std::to_string(row.step);

@@ -14,7 +14,7 @@
 namespace ensyn {
 
 /// \throws IoError that names the file and the system's reason; also when it is a folder.
-[[nodiscard]] std::vector<std::uint8_t> read_file(const std::filesystem::path& file);
+[[nodiscard]] ENSYN_API std::vector<std::uint8_t> read_file(const std::filesystem::path& file);
 
 /// Writes a temporary file beside `file`, flushes it to the device, and renames it; on failure removes it.
 /// \throws IoError that names the file and the system's reason.

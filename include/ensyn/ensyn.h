@@ -11,5 +11,6 @@
 #include "ensyn/noise.h"
 #include "ensyn/ops.h"
 #include "ensyn/population.h"
+#include "ensyn/statistics.h"
 #include "ensyn/theory.h"
 #include "ensyn/version.h"
