@@ -2,6 +2,7 @@
 /// All of ensyn's public API.
 #pragma once
 
+#include "ensyn/biophysics.h"
 #include "ensyn/config.h"
 #include "ensyn/dataset.h"
 #include "ensyn/device.h"
