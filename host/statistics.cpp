@@ -96,11 +96,8 @@ std::vector<double> ranks_of(std::span<const double> values) {
   return ranks;
 }
 
-}  // namespace
-
-Regression regress(std::span<const double> x, std::span<const double> y) {
-  check_pair("regression", x, y, 3);
-  check_varies("regression, x", x);
+/// The line through points of which x is not constant, with so many degrees of freedom left.
+Regression least_squares(std::span<const double> x, std::span<const double> y, double freedom) {
   const Moments m = moments_of(x, y);
   Regression result;
   result.n = x.size();
@@ -111,7 +108,6 @@ Regression regress(std::span<const double> x, std::span<const double> y) {
     const double miss = (y[i] - m.y) - result.slope * (x[i] - m.x);
     residual += miss * miss;
   }
-  const double freedom = static_cast<double>(x.size()) - 2;
   result.slope_error = std::sqrt(residual / freedom / m.xx);
   const double width = half_width(freedom) * result.slope_error;
   result.slope_low = result.slope - width;
@@ -120,6 +116,36 @@ Regression regress(std::span<const double> x, std::span<const double> y) {
     result.r = correlation(m);
     result.p = two_sided_p(result.slope, result.slope_error, freedom);
   }
+  return result;
+}
+
+}  // namespace
+
+Regression regress(std::span<const double> x, std::span<const double> y) {
+  check_pair("regression", x, y, 3);
+  check_varies("regression, x", x);
+  return least_squares(x, y, static_cast<double>(x.size()) - 2);
+}
+
+Regression partial_regression(std::span<const double> x, std::span<const double> y,
+                              std::span<const double> given) {
+  check_pair("partial regression", x, y, 4);
+  check_pair("partial regression", given, y, 4);
+  check_varies("partial regression, x", x);
+  check_varies("partial regression, given", given);
+  // Frisch and Waugh: what `given` does not explain of y, on what it does not explain of x.
+  const Regression x_given = regress(given, x), y_given = regress(given, y);
+  std::vector<double> x_rest(x.size()), y_rest(y.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x_rest[i] = x[i] - x_given.intercept - x_given.slope * given[i];
+    y_rest[i] = y[i] - y_given.intercept - y_given.slope * given[i];
+  }
+  if (1 - x_given.r * x_given.r < 1e-12) {
+    throw DataError(
+        "partial regression: x is a linear function of what is given, so their parts cannot be told apart");
+  }
+  Regression result = least_squares(x_rest, y_rest, static_cast<double>(x.size()) - 3);
+  result.intercept = y_given.intercept - result.slope * x_given.intercept;
   return result;
 }
 

@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include "host/driver/shared_settings.h"
+
 namespace ensyn::driver {
 namespace {
 
@@ -12,6 +14,8 @@ using nlohmann::json;
 std::string text(double value) {
   return json(value).dump();
 }
+
+}  // namespace
 
 OptionTable joined(std::initializer_list<OptionTable> parts) {
   OptionTable table;
@@ -95,7 +99,6 @@ std::optional<std::filesystem::path> optional_path(const Values& values, const s
   return std::filesystem::path(values.get<std::string>(key, {}));
 }
 
-/// Of these keys at most one may be given.
 void exclude(const Values& values, const std::string& one, const std::string& other) {
   if (values.has(one) && values.has(other)) {
     throw ConfigError(values.origin(one) + " and " + values.origin(other) + " exclude each other: give one");
@@ -138,6 +141,8 @@ ExecutionConfig execution_config(const Values& values) {
   return config;
 }
 
+namespace {
+
 /// The cost's flags, of which only some combinations mean something.
 std::vector<CostTerm> cost_terms(const Values& values) {
   exclude(values, "rho", "mechanism");
@@ -153,6 +158,8 @@ std::vector<CostTerm> cost_terms(const Values& values) {
   term.c = values.get("c", term.c);
   return {term};
 }
+
+}  // namespace
 
 NetworkConfig network_config(const Values& values) {
   NetworkConfig network;
@@ -179,11 +186,12 @@ NetworkConfig network_config(const Values& values) {
   return network;
 }
 
-/// One spelling per folder, so that config.json means the same data wherever it is used.
 std::string absolute_path(const std::filesystem::path& folder) {
   const auto path = std::filesystem::absolute(folder).lexically_normal();
   return (path.has_filename() ? path : path.parent_path()).string();
 }
+
+namespace {
 
 Dataset limited(const Dataset& data, const std::optional<int>& limit, const std::string& flag) {
   if (!limit) return data;

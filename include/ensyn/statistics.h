@@ -25,6 +25,12 @@ struct Regression {
 /// \throws DataError also for n < 3, and where x is constant
 [[nodiscard]] ENSYN_API Regression regress(std::span<const double> x, std::span<const double> y);
 
+/// The part of x in y = intercept + slope * x + a * given: slope with its interval (n - 3 degrees of
+/// freedom), and r the partial correlation of x and y. \throws DataError also for n < 4, and where x or
+/// `given` is constant or one is a linear function of the other
+[[nodiscard]] ENSYN_API Regression partial_regression(std::span<const double> x, std::span<const double> y,
+                                                      std::span<const double> given);
+
 /// Spearman's rank correlation; equal values share the mean of their ranks. \throws DataError also for n < 2,
 /// and where x or y is constant
 [[nodiscard]] ENSYN_API double spearman(std::span<const double> x, std::span<const double> y);

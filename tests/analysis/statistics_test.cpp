@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 #include <random>
 #include <utility>
 #include <vector>
@@ -80,6 +82,47 @@ TEST(Regress, ExactAndConstant) {
   EXPECT_EQ(constant.intercept, 5);
   EXPECT_EQ(constant.r, 0);
   EXPECT_EQ(constant.p, 1);
+}
+
+TEST(PartialRegression, SolvesTheNormalEquations) {
+  const Values x{0.3, -1, 2, 0.7, 1.1}, z{1, 2, -1, 0.4, 5}, y{2, 0.1, 3, -1, 4};
+  // (1 x z)^T (1 x z) b = (1 x z)^T y by Cramer's rule.
+  const std::array<Values, 3> columns{Values{1, 1, 1, 1, 1}, x, z};
+  const auto dot = [](const Values& a, const Values& b) {
+    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+  };
+  const auto determinant = [](const std::array<std::array<double, 3>, 3>& m) {
+    return m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
+           m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+           m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
+  };
+  std::array<std::array<double, 3>, 3> normal{};
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 3; ++j) normal[i][j] = dot(columns[i], columns[j]);
+  }
+  std::array<double, 3> b{};
+  for (std::size_t k = 0; k < 3; ++k) {
+    auto replaced = normal;
+    for (std::size_t i = 0; i < 3; ++i) replaced[i][k] = dot(columns[i], y);
+    b[k] = determinant(replaced) / determinant(normal);
+  }
+  double residual = 0;
+  for (std::size_t i = 0; i < 5; ++i) residual += std::pow(y[i] - b[0] - b[1] * x[i] - b[2] * z[i], 2);
+  // The variance of b[1] is residual / (n - 3) times its diagonal element of the inverse.
+  const double inverse = (normal[0][0] * normal[2][2] - normal[0][2] * normal[2][0]) / determinant(normal);
+  const double error = std::sqrt(residual / 2 * inverse);
+  const Regression found = partial_regression(x, y, z);
+  EXPECT_NEAR(found.slope, b[1], 1e-12);
+  EXPECT_NEAR(found.intercept, b[0], 1e-12);
+  EXPECT_NEAR(found.slope_error, error, 1e-12);
+  EXPECT_NEAR(found.slope_high - found.slope, kT2 * error, 1e-9);
+  // The partial correlation follows from the t value.
+  const double t = found.slope / error;
+  EXPECT_NEAR(found.r, t / std::sqrt(t * t + 2), 1e-12);
+  EXPECT_EQ(found.n, 5u);
+  EXPECT_THROW((void)partial_regression(x, y, Values{3, 3, 3, 3, 3}), DataError);
+  EXPECT_THROW((void)partial_regression(x, y, Values{0.6, -2, 4, 1.4, 2.2}), DataError);
+  EXPECT_THROW((void)partial_regression(Values{1, 2, 3}, Values{1, 2, 4}, Values{1, 0, 1}), DataError);
 }
 
 TEST(Regress, FarFromTheOrigin) {
