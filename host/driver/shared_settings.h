@@ -30,7 +30,8 @@ namespace ensyn::driver {
 [[nodiscard]] ExecutionConfig execution_config(const Values& values);
 
 [[nodiscard]] std::optional<int> optional_whole(const Values& values, const std::string& key);
-[[nodiscard]] std::optional<std::filesystem::path> optional_path(const Values& values, const std::string& key);
+[[nodiscard]] std::optional<std::filesystem::path> optional_path(const Values& values,
+                                                                 const std::string& key);
 /// Of these keys at most one may be given. \throws ConfigError
 void exclude(const Values& values, const std::string& one, const std::string& other);
 /// One spelling per folder, so that a config.json means the same data wherever it is used.
