@@ -55,6 +55,8 @@ struct Command {
 
 [[nodiscard]] Command train_command();
 [[nodiscard]] Command evaluate_command();
+[[nodiscard]] Command biophysics_command();
+[[nodiscard]] Command experiments_command();
 [[nodiscard]] Command info_command();
 
 }  // namespace ensyn::driver
