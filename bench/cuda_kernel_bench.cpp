@@ -72,6 +72,7 @@ void register_all() {
     };
     add("gather_inputs", [=] { return gather_inputs<float>(setup); });
     add("cross_entropy", [=] { return cross_entropy<float>(setup); });
+    add("squared_error", [=] { return squared_error<float>(setup); });
     add("log_softmax", [=] { return log_softmax<float>(setup); });
     add("finish_step", [=] { return finish_step<float>(setup); });
   }

@@ -32,6 +32,8 @@ template <class T>
 
 template <class T>
 [[nodiscard]] Problem cross_entropy(const Setup& setup);
+template <class T>
+[[nodiscard]] Problem squared_error(const Setup& setup);
 /// Of an evaluation: 10,000 examples of the setup's classes.
 template <class T>
 [[nodiscard]] Problem log_softmax(const Setup& setup);

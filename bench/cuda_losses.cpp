@@ -8,6 +8,7 @@
 #include "cuda_kernels.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/finish_step.h"
+#include "kernels/squared_error.h"
 
 namespace bench {
 namespace {
@@ -106,6 +107,75 @@ struct LossBed {
   Matrices<T> logits;
   std::vector<T> first_logits;
   DeviceBuffer<T> kept, nll;
+  DeviceBuffer<std::uint8_t> correct;
+};
+
+template <class T>
+struct SquaresBed {
+  explicit SquaresBed(const Setup& setup)
+      : layers(setup, NoiseKind::heterogeneous),
+        outputs(setup.networks, setup.batch, setup.sizes.back()),
+        first_outputs(make_logits(outputs)),
+        target_values(layers.data.size() * static_cast<std::size_t>(setup.sizes.back())),
+        kept(first_outputs.size(), "outputs"),
+        nll(static_cast<std::size_t>(setup.networks * setup.batch), "losses"),
+        targets(target_values.size(), "targets"),
+        correct(nll.size(), "losses") {
+    for (std::size_t i = 0; i < target_values.size(); ++i) {
+      target_values[i] = static_cast<float>(pattern(i + 7, 2.0));
+    }
+    write(kept, first_outputs);
+    write(targets, target_values);
+  }
+
+  [[nodiscard]] kernels::SquaredError<T> arguments() const {
+    kernels::SquaredError<T> args;
+    args.networks = layers.networks.all();
+    args.outputs = outputs.data.data();
+    args.stride = outputs.stride;
+    args.network_stride = outputs.network_stride;
+    args.count = outputs.columns;
+    args.batch = outputs.rows;
+    args.targets = targets.data();
+    args.inverse_variance = T(4);
+    args.constant = T(0.25);
+    args.inputs = layers.inputs(0);
+    args.nll = nll.data();
+    args.correct = correct.data();
+    return args;
+  }
+
+  [[nodiscard]] std::string wrong() const {
+    const std::vector<T> got = outputs.read(), losses = read(nll);
+    const std::uint64_t steps = layers.data.size() / static_cast<std::size_t>(layers.setup.batch);
+    Comparison comparison(kTolerance<T>);
+    for (int m = 0; m < outputs.networks; ++m) {
+      for (int b = 0; b < outputs.rows; ++b) {
+        const std::size_t first =
+            static_cast<std::size_t>(m * outputs.network_stride) + at(b, 0, outputs.stride);
+        const std::size_t position =
+            Layers<T>::kStep % steps * static_cast<std::size_t>(outputs.rows) + static_cast<std::size_t>(b);
+        const float* y =
+            target_values.data() + at(static_cast<int>(layers.order_values[position]), 0, outputs.columns);
+        double loss = 0.25;
+        for (int k = 0; k < outputs.columns; ++k) {
+          const std::size_t i = first + static_cast<std::size_t>(k);
+          const double difference = static_cast<double>(first_outputs[i]) - static_cast<double>(y[k]);
+          comparison.add("a gradient", static_cast<double>(got[i]), 4 * difference, 20);
+          loss += 2 * difference * difference;
+        }
+        comparison.add("a loss", static_cast<double>(losses[at(m, b, outputs.rows)]), loss, loss);
+      }
+    }
+    return comparison.result();
+  }
+
+  Layers<T> layers;
+  Matrices<T> outputs;
+  std::vector<T> first_outputs;
+  std::vector<float> target_values;
+  DeviceBuffer<T> kept, nll;
+  DeviceBuffer<float> targets;
   DeviceBuffer<std::uint8_t> correct;
 };
 
@@ -209,6 +279,18 @@ Problem cross_entropy(const Setup& setup) {
 }
 
 template <class T>
+Problem squared_error(const Setup& setup) {
+  auto bed = std::make_shared<SquaresBed<T>>(setup);
+  Problem problem;
+  problem.launch = [bed] { kernels::squared_error(bed->arguments(), stream().get()); };
+  problem.restore = [bed] { copy(bed->outputs.data, bed->kept); };
+  problem.wrong = [bed] { return bed->wrong(); };
+  const double examples = double{1} * setup.networks * setup.batch, values = examples * setup.sizes.back();
+  problem.work.bytes = (2 * sizeof(T) + sizeof(float)) * values + (sizeof(T) + 1) * examples;
+  return problem;
+}
+
+template <class T>
 Problem log_softmax(const Setup& setup) {
   const int examples = is_emulation() ? 33 : 10000;
   auto logits = std::make_shared<Matrices<T>>(1, examples, setup.sizes.back());
@@ -260,6 +342,7 @@ Problem finish_step(const Setup& setup) {
 }
 
 template Problem cross_entropy<float>(const Setup&);
+template Problem squared_error<float>(const Setup&);
 template Problem log_softmax<float>(const Setup&);
 template Problem finish_step<float>(const Setup&);
 

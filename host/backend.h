@@ -30,6 +30,9 @@ class Engine {
   /// The three readings of every member; `data` fits the architecture and `config` is valid.
   virtual std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) = 0;
 
+  /// What every member's outputs are under its weights' noise; of `data` only the features are looked at.
+  virtual std::vector<Prediction> predict(const Dataset& data, const EvaluationConfig& config) = 0;
+
   [[nodiscard]] virtual NetworkState read(int member) const = 0;
   virtual void write(int member, const NetworkState& state) = 0;
   [[nodiscard]] virtual EpochSums epoch_sums(int member) const = 0;

@@ -15,11 +15,25 @@
 namespace ensyn {
 namespace {
 
-void check_agreement(const PopulationConfig& config, const Dataset& data) {
-  const Architecture& a = config.architecture;
+void check_features(const Architecture& a, const Dataset& data) {
   if (data.feature_count() != a.inputs()) {
     throw ConfigError("data set '" + data.name() + "' has " + std::to_string(data.feature_count()) +
                       " features, but the architecture has " + std::to_string(a.inputs()) + " inputs");
+  }
+}
+
+void check_agreement(const PopulationConfig& config, const Dataset& data) {
+  const Architecture& a = config.architecture;
+  check_features(a, data);
+  if (a.likelihood == Likelihood::gaussian) {
+    if (data.target_count() == a.outputs()) return;
+    throw ConfigError("data set '" + data.name() + "' has " + std::to_string(data.target_count()) +
+                      " real targets for each example, but the gaussian likelihood's architecture has " +
+                      std::to_string(a.outputs()) + " outputs: give as many");
+  }
+  if (data.target_count() > 0) {
+    throw ConfigError("data set '" + data.name() +
+                      "' has real targets and no labels: choose the gaussian likelihood");
   }
   if (data.classes() > a.outputs()) {
     throw ConfigError("data set '" + data.name() + "' has " + std::to_string(data.classes()) +
@@ -143,6 +157,12 @@ std::vector<Evaluation> Population::evaluate(const Dataset& data, const Evaluati
   config.validate();
   check_agreement(impl_->config, data);
   return impl_->engine->evaluate(data, config);
+}
+
+std::vector<Prediction> Population::predict(const Dataset& data, const EvaluationConfig& config) const {
+  config.validate();
+  check_features(impl_->config.architecture, data);
+  return impl_->engine->predict(data, config);
 }
 
 LayerParameters Population::parameters(int member, int layer) const {

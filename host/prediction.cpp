@@ -30,15 +30,29 @@ void average_probabilities(std::span<const double> draws, int samples, std::span
   }
 }
 
-/// Mean log probability of each class over the draws, normalised again.
-void average_logarithms(std::span<const double> draws, int samples, std::span<double> out) {
+/// Mean output over the draws.
+void average_draws(std::span<const double> draws, int samples, std::span<double> out) {
   for (std::size_t k = 0; k < out.size(); ++k) {
     double sum = 0;
     for (std::size_t i = k; i < draws.size(); i += out.size()) sum += draws[i];
     out[k] = sum / samples;
   }
+}
+
+/// Mean log probability of each class over the draws, normalised again.
+void average_logarithms(std::span<const double> draws, int samples, std::span<double> out) {
+  average_draws(draws, samples, out);
   const double total = log_sum_exp(out, 0, 1);
   for (double& l : out) l -= total;
+}
+
+double squared_distance(std::span<const double> prediction, std::span<const float> targets) {
+  double sum = 0;
+  for (std::size_t k = 0; k < targets.size(); ++k) {
+    const double difference = prediction[k] - static_cast<double>(targets[k]);
+    sum += difference * difference;
+  }
+  return sum;
 }
 
 }  // namespace
@@ -89,12 +103,36 @@ PredictionQuality QualitySums::quality() const {
           .predictive_entropy = entropy_ / examples_};
 }
 
-EvaluationSums::EvaluationSums(const EvaluationConfig& config)
-    : samples_(config.samples),
-      averaging_(config.averaging),
-      mean_(config.calibration_bins),
-      sample_(config.calibration_bins),
-      average_(config.calibration_bins) {}
+void ErrorSums::add(double example_nll, double example_squares) {
+  examples += 1;
+  nll += example_nll;
+  squares += example_squares;
+}
+
+void ErrorSums::add(const ErrorSums& other) {
+  examples += other.examples;
+  nll += other.nll;
+  squares += other.squares;
+}
+
+PredictionQuality ErrorSums::quality() const {
+  PredictionQuality quality;
+  quality.nll = nll / examples;
+  quality.rmse = std::sqrt(squares / (examples * outputs));
+  return quality;
+}
+
+EvaluationSums::EvaluationSums(const Task& task)
+    : is_gaussian_(task.gaussian()),
+      outputs_(task.outputs()),
+      constants_(GaussianConstants<double>::of(task.architecture)),
+      samples_(task.config.samples),
+      averaging_(task.config.averaging),
+      mean_(task.config.calibration_bins),
+      sample_(task.config.calibration_bins),
+      average_(task.config.calibration_bins) {
+  mean_error_.outputs = sample_error_.outputs = average_error_.outputs = task.architecture.outputs();
+}
 
 void EvaluationSums::add(std::span<const double> mean, std::span<const double> draws, int label) {
   const std::size_t classes = mean.size();
@@ -111,36 +149,113 @@ void EvaluationSums::add(std::span<const double> mean, std::span<const double> d
   examples_ += 1;
 }
 
+void EvaluationSums::add(std::span<const double> mean, std::span<const double> draws,
+                         std::span<const float> targets) {
+  const auto nll_of = [&](double squares) {
+    return 0.5 * constants_.inverse_variance * squares + constants_.constant;
+  };
+  const auto add_to = [&](ErrorSums& sums, std::span<const double> prediction) {
+    const double squares = squared_distance(prediction, targets);
+    sums.add(nll_of(squares), squares);
+  };
+  add_to(mean_error_, mean);
+  add_to(sample_error_, draws.first(targets.size()));
+  averaged_.resize(targets.size());
+  average_draws(draws, samples_, averaged_);
+  // The mean of Gaussians' log densities, normalised again, is the Gaussian at the mean of their means.
+  const double squares = squared_distance(averaged_, targets);
+  double nll = nll_of(squares);
+  if (averaging_ == Averaging::probabilities) {
+    log_densities_.clear();
+    for (std::size_t i = 0; i < draws.size(); i += targets.size()) {
+      log_densities_.push_back(-nll_of(squared_distance(draws.subspan(i, targets.size()), targets)));
+    }
+    nll = std::log(static_cast<double>(samples_)) - log_sum_exp(log_densities_, 0, 1);
+  }
+  average_error_.add(nll, squares);
+  examples_ += 1;
+}
+
 void EvaluationSums::add(const EvaluationSums& other) {
   mean_.add(other.mean_);
   sample_.add(other.sample_);
   average_.add(other.average_);
+  mean_error_.add(other.mean_error_);
+  sample_error_.add(other.sample_error_);
+  average_error_.add(other.average_error_);
   mutual_information_ += other.mutual_information_;
   examples_ += other.examples_;
 }
 
 template <class T>
-void EvaluationSums::add_minibatch(std::span<const T> log_probabilities, std::span<const std::uint8_t> labels,
-                                   std::size_t classes) {
-  const std::size_t per_example = classes * static_cast<std::size_t>(samples_ + 1);
-  for (std::size_t b = 0; b < labels.size(); ++b) {
-    const auto of_example = log_probabilities.subspan(b * per_example, per_example);
+void EvaluationSums::add_minibatch(std::span<const T> outputs, const Dataset& data, std::size_t first) {
+  const std::size_t per_example = outputs_ * static_cast<std::size_t>(samples_ + 1);
+  for (std::size_t b = 0; b < outputs.size() / per_example; ++b) {
+    const auto of_example = outputs.subspan(b * per_example, per_example);
     example_.assign(of_example.begin(), of_example.end());
     const std::span<const double> all = example_;
-    add(all.first(classes), all.subspan(classes), labels[b]);
+    if (is_gaussian_) {
+      add(all.first(outputs_), all.subspan(outputs_),
+          data.targets().subspan((first + b) * outputs_, outputs_));
+    } else {
+      add(all.first(outputs_), all.subspan(outputs_), data.labels()[first + b]);
+    }
   }
 }
-template void EvaluationSums::add_minibatch(std::span<const float>, std::span<const std::uint8_t>,
-                                            std::size_t);
-template void EvaluationSums::add_minibatch(std::span<const double>, std::span<const std::uint8_t>,
-                                            std::size_t);
+template void EvaluationSums::add_minibatch(std::span<const float>, const Dataset&, std::size_t);
+template void EvaluationSums::add_minibatch(std::span<const double>, const Dataset&, std::size_t);
 
 Evaluation EvaluationSums::evaluation() const {
-  return {.mean = mean_.quality(),
-          .sample = sample_.quality(),
-          .average = average_.quality(),
-          .mutual_information = mutual_information_ / examples_,
-          .samples = samples_};
+  Evaluation result;
+  result.samples = samples_;
+  if (is_gaussian_) {
+    result.mean = mean_error_.quality();
+    result.sample = sample_error_.quality();
+    result.average = average_error_.quality();
+  } else {
+    result.mean = mean_.quality();
+    result.sample = sample_.quality();
+    result.average = average_.quality();
+    result.mutual_information = mutual_information_ / examples_;
+  }
+  return result;
 }
+
+Prediction empty_prediction(const Task& task) {
+  Prediction result;
+  result.outputs = task.architecture.outputs();
+  result.samples = task.config.samples;
+  for (auto* values : {&result.mean, &result.sd, &result.at_mean_weights}) {
+    values->resize(task.data.size() * task.outputs());
+  }
+  return result;
+}
+
+template <class T>
+void add_predictions(const Task& task, std::span<const T> outputs, std::size_t first, Prediction& to) {
+  const std::size_t width = task.outputs(), draws = static_cast<std::size_t>(task.config.samples),
+                    per_example = width * (draws + 1);
+  const auto value = [&](std::size_t at) {
+    const auto output = static_cast<double>(outputs[at]);
+    return task.gaussian() ? output : std::exp(output);
+  };
+  for (std::size_t b = 0; b < outputs.size() / per_example; ++b) {
+    for (std::size_t k = 0; k < width; ++k) {
+      const std::size_t from = b * per_example + k, at = (first + b) * width + k;
+      double sum = 0, squares = 0;
+      for (std::size_t s = 1; s <= draws; ++s) sum += value(from + s * width);
+      const double mean = sum / static_cast<double>(draws);
+      for (std::size_t s = 1; s <= draws; ++s) {
+        const double difference = value(from + s * width) - mean;
+        squares += difference * difference;
+      }
+      to.mean[at] = mean;
+      to.sd[at] = draws > 1 ? std::sqrt(squares / static_cast<double>(draws - 1)) : 0;
+      to.at_mean_weights[at] = value(from);
+    }
+  }
+}
+template void add_predictions(const Task&, std::span<const float>, std::size_t, Prediction&);
+template void add_predictions(const Task&, std::span<const double>, std::size_t, Prediction&);
 
 }  // namespace ensyn

@@ -33,6 +33,8 @@ constexpr Named<Objective> kObjectives[] = {{Objective::energy, "energy"},
 constexpr Named<Precision> kPrecisions[] = {{Precision::single_precision, "single"},
                                             {Precision::double_precision, "double"}};
 constexpr Named<Activation> kActivations[] = {{Activation::relu, "relu"}};
+constexpr Named<Likelihood> kLikelihoods[] = {{Likelihood::categorical, "categorical"},
+                                              {Likelihood::gaussian, "gaussian"}};
 constexpr Named<DeviceKind> kDeviceKinds[] = {
     {DeviceKind::automatic, "auto"}, {DeviceKind::cpu, "cpu"}, {DeviceKind::cuda, "cuda"}};
 constexpr Named<Averaging> kAveragings[] = {{Averaging::probabilities, "probabilities"},
@@ -105,13 +107,15 @@ void validate_architecture(const Architecture& value, const std::string& prefix)
                       std::to_string(kMaxLayers + 1));
   }
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    const int least = i + 1 == sizes.size() ? 2 : 1;
+    const bool classes = i + 1 == sizes.size() && value.likelihood == Likelihood::categorical;
+    const int least = classes ? 2 : 1;
     if (sizes[i] < least || sizes[i] > kMaxSize) {
       reject(indexed(key, i), std::to_string(sizes[i]),
              "from " + std::to_string(least) + " to " + std::to_string(kMaxSize) +
-                 (least == 2 ? " (the number of classes)" : ""));
+                 (classes ? " (the number of classes)" : ""));
     }
   }
+  require_positive(prefix + "observation_sd", value.observation_sd);
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
     const auto columns = static_cast<std::uint64_t>(sizes[i]) + 1;
     const auto rows = static_cast<std::uint64_t>(sizes[i + 1]);
@@ -170,6 +174,8 @@ void add(std::string& out, const std::string& prefix, const Architecture& value)
   }
   line(out, prefix + "sizes", sizes);
   line(out, prefix + "hidden", name(value.hidden));
+  line(out, prefix + "likelihood", name(value.likelihood));
+  line(out, prefix + "observation_sd", value.observation_sd);
 }
 
 void add(std::string& out, const std::string& prefix, const NetworkConfig& value) {
@@ -226,6 +232,9 @@ std::string_view name(Precision value) noexcept {
 std::string_view name(Activation value) noexcept {
   return name_in(kActivations, value);
 }
+std::string_view name(Likelihood value) noexcept {
+  return name_in(kLikelihoods, value);
+}
 std::string_view name(DeviceKind value) noexcept {
   return name_in(kDeviceKinds, value);
 }
@@ -247,6 +256,9 @@ Precision precision_from(std::string_view text) {
 }
 Activation activation_from(std::string_view text) {
   return value_in(kActivations, "activation", text);
+}
+Likelihood likelihood_from(std::string_view text) {
+  return value_in(kLikelihoods, "likelihood", text);
 }
 DeviceKind device_kind_from(std::string_view text) {
   return value_in(kDeviceKinds, "device", text);

@@ -163,7 +163,10 @@ void apply_adam(const json& object, const std::string& path, AdamConfig& value) 
 }  // namespace
 
 ordered_json json_of(const Architecture& value) {
-  return {{"sizes", value.sizes}, {"hidden", name(value.hidden)}};
+  return {{"sizes", value.sizes},
+          {"hidden", name(value.hidden)},
+          {"likelihood", name(value.likelihood)},
+          {"observation_sd", value.observation_sd}};
 }
 
 ordered_json json_of(const NetworkConfig& value) {
@@ -222,6 +225,8 @@ void apply_json(const json& object, const std::string& path, Architecture& value
         read_value(item, where, value.sizes.emplace_back());
       });
   reader.read("hidden", value.hidden, &activation_from);
+  reader.read("likelihood", value.likelihood, &likelihood_from);
+  reader.read("observation_sd", value.observation_sd);
   reader.finish();
 }
 

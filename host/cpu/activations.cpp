@@ -1,5 +1,6 @@
 #include "host/cpu/activations.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ensyn::cpu {
@@ -12,8 +13,12 @@ namespace {
 }  // namespace
 
 template <class T>
-Minibatch<T>::Minibatch(const LayerShape& first, int batch)
-    : stride(first.stride()), inputs(offset(batch, stride)), labels(static_cast<std::size_t>(batch)) {
+Minibatch<T>::Minibatch(const LayerShape& first, int batch, int target_number)
+    : stride(first.stride()),
+      inputs(offset(batch, stride)),
+      labels(static_cast<std::size_t>(batch)),
+      targets(offset(batch, target_number)),
+      target_count(target_number) {
   for (int b = 0; b < batch; ++b)
     inputs[offset(b, stride) + static_cast<std::size_t>(first.columns - 1)] = T(1);
 }
@@ -31,7 +36,12 @@ void Minibatch<T>::gather(const Dataset& data, const KernelTable<T>& kernels, in
     const float* x = data.floats().data() + from;
     for (int i = 0; i < features; ++i) to[i] = static_cast<T>(x[i]);
   }
-  labels[static_cast<std::size_t>(row)] = data.labels()[example];
+  if (data.target_count() == 0) {
+    labels[static_cast<std::size_t>(row)] = data.labels()[example];
+  } else {
+    const float* y = data.targets().data() + example * static_cast<std::size_t>(target_count);
+    std::copy_n(y, target_count, targets.data() + offset(row, target_count));
+  }
 }
 
 template <class T>

@@ -12,16 +12,19 @@
 
 namespace ensyn::cpu {
 
-/// Network inputs of one minibatch, normalised, with their labels.
+/// Network inputs of one minibatch, normalised, with their labels or targets.
 template <class T>
 struct Minibatch {
-  Minibatch(const LayerShape& first, int batch);
+  /// \param target_number real targets of an example, or 0 where they are not wanted.
+  Minibatch(const LayerShape& first, int batch, int target_number);
   /// Fills row `row` with example `example` of `data`.
   void gather(const Dataset& data, const KernelTable<T>& kernels, int row, std::size_t example);
 
   int stride;
-  Array<T> inputs;  ///< batch x stride: features, 1 for the bias, zeros
-  std::vector<std::uint8_t> labels;
+  Array<T> inputs;                   ///< batch x stride: features, 1 for the bias, zeros
+  std::vector<std::uint8_t> labels;  ///< per example; of data with labels
+  std::vector<T> targets;            ///< batch x target_count
+  int target_count;
 };
 
 /// Hidden activations, logits and their gradients, batch x stride each.

@@ -31,7 +31,7 @@ class CpuEngine final : public Engine {
     const int teams = std::min(threads, static_cast<int>(members_.size()));
     for (int t = 0; t < teams; ++t) {
       const int size = threads * (t + 1) / teams - threads * t / teams;
-      teams_.push_back(std::make_unique<Team<T>>(members_.front().shapes(), config.batch, size));
+      teams_.push_back(std::make_unique<Team<T>>(config.architecture, config.batch, size));
     }
   }
 
@@ -64,7 +64,17 @@ class CpuEngine final : public Engine {
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
     std::vector<Evaluation> results;
     for (const auto& member : members_) {
-      results.push_back(cpu::evaluate(member, data, config, table_of<T>(set_), pool_));
+      const Task task{config_.architecture, data, config};
+      results.push_back(cpu::evaluate(member, task, table_of<T>(set_), pool_));
+    }
+    return results;
+  }
+
+  std::vector<Prediction> predict(const Dataset& data, const EvaluationConfig& config) override {
+    std::vector<Prediction> results;
+    for (const auto& member : members_) {
+      const Task task{config_.architecture, data, config};
+      results.push_back(cpu::predict(member, task, table_of<T>(set_), pool_));
     }
     return results;
   }

@@ -21,24 +21,28 @@ struct PlainLayer {
 template <class T>
 struct Workspace {
   Workspace(const std::vector<LayerShape>& shapes, int batch, int samples)
-      : minibatch(shapes.front(), batch),
+      : minibatch(shapes.front(), batch, 0),
         activations(shapes, batch),
-        log_probabilities(static_cast<std::size_t>(batch) * static_cast<std::size_t>(samples + 1) *
-                          static_cast<std::size_t>(shapes.back().rows)) {
+        outputs(static_cast<std::size_t>(batch) * static_cast<std::size_t>(samples + 1) *
+                static_cast<std::size_t>(shapes.back().rows)) {
     for (const LayerShape& shape : shapes) weights.emplace_back(shape.elements());
   }
   Minibatch<T> minibatch;
   Activations<T> activations;
   std::vector<Array<T>> weights;
-  std::vector<T> log_probabilities;  ///< example-major: mean weights, then each draw
+  std::vector<T> outputs;  ///< example-major: mean weights, then each draw
 };
 
 template <class T>
 class Evaluator {
  public:
-  Evaluator(const Member<T>& member, const Dataset& data, const EvaluationConfig& config,
-            const KernelTable<T>& kernels)
-      : member_(member), data_(data), config_(config), kernels_(kernels), shapes_(member.shapes()) {
+  Evaluator(const Member<T>& member, const Task& task, const KernelTable<T>& kernels)
+      : member_(member),
+        data_(task.data),
+        config_(task.config),
+        gaussian_(task.gaussian()),
+        kernels_(kernels),
+        shapes_(member.shapes()) {
     for (std::size_t l = 0; l < shapes_.size(); ++l) {
       layers_.push_back({Array<T>(shapes_[l].elements()), Array<T>(shapes_[l].elements())});
       member.copy_weights(static_cast<int>(l), layers_[l].mu.data(), layers_[l].sigma.data());
@@ -48,12 +52,23 @@ class Evaluator {
   [[nodiscard]] std::int64_t batches() const {
     return (static_cast<std::int64_t>(data_.size()) + config_.batch - 1) / config_.batch;
   }
-  [[nodiscard]] Workspace<T> workspace() const {
-    return Workspace<T>(shapes_, config_.batch, config_.samples);
+
+  /// Calls use(index, first example, outputs) for each minibatch, from the threads of `pool`.
+  template <class Use>
+  void for_each_minibatch(ThreadPool& pool, const Use& use) const {
+    std::vector<std::unique_ptr<Workspace<T>>> workspaces(static_cast<std::size_t>(pool.size()));
+    pool.for_each(batches(), [&](std::int64_t batch, int rank) {
+      auto& workspace = workspaces[static_cast<std::size_t>(rank)];
+      if (!workspace) {
+        workspace = std::make_unique<Workspace<T>>(shapes_, config_.batch, config_.samples);
+      }
+      const auto first = static_cast<std::size_t>(batch) * static_cast<std::size_t>(config_.batch);
+      use(static_cast<std::size_t>(batch), first, run(batch, first, *workspace));
+    });
   }
 
-  [[nodiscard]] EvaluationSums run(std::int64_t batch, Workspace<T>& work) const {
-    const auto first = static_cast<std::size_t>(batch) * static_cast<std::size_t>(config_.batch);
+ private:
+  std::span<const T> run(std::int64_t batch, std::size_t first, Workspace<T>& work) const {
     const int count =
         static_cast<int>(std::min(data_.size() - first, static_cast<std::size_t>(config_.batch)));
     for (int b = 0; b < count; ++b) {
@@ -68,10 +83,9 @@ class Evaluator {
                      static_cast<std::uint64_t>(batch));
       predict(work, weights, count, k + 1);
     }
-    return measure(work, count);
+    return std::span<const T>(work.outputs).first(static_cast<std::size_t>(slot_offset(count, 0)));
   }
 
- private:
   void draw(Workspace<T>& work, std::uint64_t step) const {
     const auto noise = member_.noise(step, Purpose::evaluation);
     for (std::size_t l = 0; l < shapes_.size(); ++l) {
@@ -89,10 +103,10 @@ class Evaluator {
     act.forward_first(kernels_, work.minibatch, weights[0], 0, shapes_[0].rows, count);
     act.forward_hidden(kernels_, weights, 0, count);
     const int last = act.layers() - 1, classes = shapes_.back().rows;
-    kernels_.log_softmax(act.output(last), act.output_stride(last), classes, count);
+    if (!gaussian_) kernels_.log_softmax(act.output(last), act.output_stride(last), classes, count);
     for (int b = 0; b < count; ++b) {
       const T* from = act.output(last) + static_cast<std::ptrdiff_t>(b) * act.output_stride(last);
-      std::copy_n(from, classes, work.log_probabilities.begin() + slot_offset(b, slot));
+      std::copy_n(from, classes, work.outputs.begin() + slot_offset(b, slot));
     }
   }
 
@@ -100,19 +114,10 @@ class Evaluator {
     return (static_cast<std::ptrdiff_t>(example) * (config_.samples + 1) + slot) * shapes_.back().rows;
   }
 
-  [[nodiscard]] EvaluationSums measure(const Workspace<T>& work, int count) const {
-    EvaluationSums sums(config_);
-    const auto classes = static_cast<std::size_t>(shapes_.back().rows);
-    const auto examples = static_cast<std::size_t>(count);
-    sums.add_minibatch(std::span<const T>(work.log_probabilities)
-                           .first(examples * classes * static_cast<std::size_t>(config_.samples + 1)),
-                       std::span<const std::uint8_t>(work.minibatch.labels).first(examples), classes);
-    return sums;
-  }
-
   const Member<T>& member_;
   const Dataset& data_;
   const EvaluationConfig& config_;
+  bool gaussian_;
   const KernelTable<T>& kernels_;
   const std::vector<LayerShape>& shapes_;
   std::vector<PlainLayer<T>> layers_;
@@ -121,26 +126,34 @@ class Evaluator {
 }  // namespace
 
 template <class T>
-Evaluation evaluate(const Member<T>& member, const Dataset& data, const EvaluationConfig& config,
-                    const KernelTable<T>& kernels, ThreadPool& pool) {
-  const Evaluator<T> evaluator(member, data, config, kernels);
+Evaluation evaluate(const Member<T>& member, const Task& task, const KernelTable<T>& kernels,
+                    ThreadPool& pool) {
+  const Evaluator<T> evaluator(member, task, kernels);
   // Sums of each minibatch are kept and added in order, so that the result does not depend on who computed
   // what.
-  std::vector<EvaluationSums> sums(static_cast<std::size_t>(evaluator.batches()), EvaluationSums(config));
-  std::vector<std::unique_ptr<Workspace<T>>> workspaces(static_cast<std::size_t>(pool.size()));
-  pool.for_each(evaluator.batches(), [&](std::int64_t batch, int rank) {
-    auto& workspace = workspaces[static_cast<std::size_t>(rank)];
-    if (!workspace) workspace = std::make_unique<Workspace<T>>(evaluator.workspace());
-    sums[static_cast<std::size_t>(batch)] = evaluator.run(batch, *workspace);
+  std::vector<EvaluationSums> sums(static_cast<std::size_t>(evaluator.batches()), EvaluationSums(task));
+  evaluator.for_each_minibatch(pool, [&](std::size_t batch, std::size_t first, std::span<const T> outputs) {
+    sums[batch].add_minibatch(outputs, task.data, first);
   });
-  EvaluationSums total(config);
+  EvaluationSums total(task);
   for (const auto& part : sums) total.add(part);
   return total.evaluation();
 }
 
-template Evaluation evaluate(const Member<float>&, const Dataset&, const EvaluationConfig&,
-                             const KernelTable<float>&, ThreadPool&);
-template Evaluation evaluate(const Member<double>&, const Dataset&, const EvaluationConfig&,
-                             const KernelTable<double>&, ThreadPool&);
+template <class T>
+Prediction predict(const Member<T>& member, const Task& task, const KernelTable<T>& kernels,
+                   ThreadPool& pool) {
+  Prediction result = empty_prediction(task);
+  Evaluator<T>(member, task, kernels)
+      .for_each_minibatch(pool, [&](std::size_t /*batch*/, std::size_t first, std::span<const T> outputs) {
+        add_predictions(task, outputs, first, result);
+      });
+  return result;
+}
+
+template Evaluation evaluate(const Member<float>&, const Task&, const KernelTable<float>&, ThreadPool&);
+template Evaluation evaluate(const Member<double>&, const Task&, const KernelTable<double>&, ThreadPool&);
+template Prediction predict(const Member<float>&, const Task&, const KernelTable<float>&, ThreadPool&);
+template Prediction predict(const Member<double>&, const Task&, const KernelTable<double>&, ThreadPool&);
 
 }  // namespace ensyn::cpu

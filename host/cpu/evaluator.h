@@ -3,17 +3,20 @@
 /// threads.
 #pragma once
 
-#include "ensyn/dataset.h"
 #include "ensyn/evaluation.h"
 #include "host/cpu/kernels.h"
 #include "host/cpu/member.h"
 #include "host/cpu/team.h"
+#include "host/prediction.h"
 
 namespace ensyn::cpu {
 
 template <class T>
-[[nodiscard]] Evaluation evaluate(const Member<T>& member, const Dataset& data,
-                                  const EvaluationConfig& config, const KernelTable<T>& kernels,
+[[nodiscard]] Evaluation evaluate(const Member<T>& member, const Task& task, const KernelTable<T>& kernels,
                                   ThreadPool& pool);
+
+template <class T>
+[[nodiscard]] Prediction predict(const Member<T>& member, const Task& task, const KernelTable<T>& kernels,
+                                 ThreadPool& pool);
 
 }  // namespace ensyn::cpu

@@ -2,8 +2,15 @@
 
 #include <cmath>
 
+#include "host/cpu/squared_error.h"
+
 namespace ensyn::cpu {
 namespace {
+
+/// Real targets of an example; 0 where there are labels.
+int targets_of(const Architecture& architecture) {
+  return architecture.likelihood == Likelihood::gaussian ? architecture.outputs() : 0;
+}
 
 /// Cost of one row group relative to the others: its columns, and again for the first layer's forward
 /// product.
@@ -14,13 +21,17 @@ int cost_of(const LayerShape& shape, bool first) {
 }  // namespace
 
 template <class T>
-Team<T>::Team(const std::vector<LayerShape>& shapes, int batch, int threads)
+Team<T>::Team(const Architecture& architecture, int batch, int threads)
     : threads_(threads),
       barrier_(threads),
-      minibatches_{Minibatch<T>(shapes.front(), batch), Minibatch<T>(shapes.front(), batch)},
-      activations_{Activations<T>(shapes, batch), Activations<T>(shapes, batch)},
+      minibatches_{Minibatch<T>(layer_shapes(architecture).front(), batch, targets_of(architecture)),
+                   Minibatch<T>(layer_shapes(architecture).front(), batch, targets_of(architecture))},
+      activations_{Activations<T>(layer_shapes(architecture), batch),
+                   Activations<T>(layer_shapes(architecture), batch)},
       nll_(static_cast<std::size_t>(batch)),
       correct_(static_cast<std::size_t>(batch)) {
+  const std::vector<LayerShape> shapes = layer_shapes(architecture);
+  if (architecture.likelihood == Likelihood::gaussian) gaussian_ = GaussianConstants<T>::of(architecture);
   double total = 0;
   for (std::size_t l = 0; l < shapes.size(); ++l) {
     weights_.emplace_back(l == 0 ? 0 : shapes[l].elements());
@@ -144,18 +155,40 @@ void Trainer<T>::advance(const std::uint64_t* updated, const std::uint64_t* samp
 template <class T>
 void Trainer<T>::examples_pass(std::uint64_t step) {
   auto& act = activations(step);
-  const int last = act.layers() - 1;
   std::vector<const T*> weights;
   for (const auto& w : team_.weights_) weights.push_back(w.data());
   act.forward_hidden(kernels_, weights, begin_, end_);
-  kernels_.loss({.logits = act.output(last) + static_cast<std::ptrdiff_t>(begin_) * act.output_stride(last),
+  loss(step);
+  act.backward(kernels_, weights, begin_, end_);
+}
+
+/// Of this thread's examples; outputs become their gradients.
+template <class T>
+void Trainer<T>::loss(std::uint64_t step) {
+  auto& act = activations(step);
+  const int last = act.layers() - 1, outputs = member_.shapes().back().rows;
+  T* output = act.output(last) + static_cast<std::ptrdiff_t>(begin_) * act.output_stride(last);
+  T* nll = team_.nll_.data() + begin_;
+  std::uint8_t* correct = team_.correct_.data() + begin_;
+  if (team_.gaussian_) {
+    const T* targets = minibatch(step).targets.data() + static_cast<std::ptrdiff_t>(begin_) * outputs;
+    squared_error<T>({.outputs = output,
+                      .stride = act.output_stride(last),
+                      .count = outputs,
+                      .batch = end_ - begin_,
+                      .targets = targets,
+                      .constants = *team_.gaussian_,
+                      .nll = nll,
+                      .correct = correct});
+    return;
+  }
+  kernels_.loss({.logits = output,
                  .stride = act.output_stride(last),
-                 .classes = member_.shapes().back().rows,
+                 .classes = outputs,
                  .batch = end_ - begin_,
                  .labels = minibatch(step).labels.data() + begin_,
-                 .nll = team_.nll_.data() + begin_,
-                 .correct = team_.correct_.data() + begin_});
-  act.backward(kernels_, weights, begin_, end_);
+                 .nll = nll,
+                 .correct = correct});
 }
 
 /// Adds the step's loss; every thread does, and so knows of a divergence. \returns whether the loss is

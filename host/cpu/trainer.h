@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "host/cpu/kernels.h"
 #include "host/cpu/member.h"
 #include "host/cpu/team.h"
+#include "host/likelihood.h"
 
 namespace ensyn::cpu {
 
@@ -25,7 +27,7 @@ namespace ensyn::cpu {
 template <class T>
 class Team {
  public:
-  Team(const std::vector<LayerShape>& shapes, int batch, int threads);
+  Team(const Architecture& architecture, int batch, int threads);
 
   [[nodiscard]] int threads() const noexcept { return threads_; }
 
@@ -41,6 +43,7 @@ class Team {
   std::vector<std::size_t> shares_;
 
   int threads_;
+  std::optional<GaussianConstants<T>> gaussian_;  ///< of that likelihood
   Barrier barrier_;
   // Of even and odd steps: the update of one step runs beside the first layer of the next.
   Minibatch<T> minibatches_[2];
@@ -77,6 +80,7 @@ class Trainer {
   void update_homogeneous(std::uint64_t step);
   void forward_first_group(int group, const T* weights, std::uint64_t step);
   void examples_pass(std::uint64_t step);
+  void loss(std::uint64_t step);
   bool account();
   [[nodiscard]] UpdateInput<T> update_input(std::size_t layer, int group, std::uint64_t step);
   [[nodiscard]] Minibatch<T>& minibatch(std::uint64_t step) { return team_.minibatches_[step % 2]; }

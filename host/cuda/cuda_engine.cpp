@@ -59,6 +59,7 @@ class CudaEngine final : public Engine {
       : info_(find_device(execution.device_index)),
         options_(options),
         multiprocessors_(options.multiprocessors > 0 ? options.multiprocessors : info_.multiprocessors),
+        architecture_(config.architecture),
         data_(data),
         minibatches_{config.batch, data.size() / static_cast<std::size_t>(config.batch), data.size(),
                      config.own_order},
@@ -67,7 +68,8 @@ class CudaEngine final : public Engine {
         device_data_(data, stream_.get()),
         networks_(config, static_cast<double>(config.batch) / static_cast<double>(data.size()),
                   stream_.get()),
-        step_(networks_, device_data_, stream_, minibatches_, multiprocessors_, options.products) {
+        step_(networks_, config.architecture, device_data_, stream_, minibatches_, multiprocessors_,
+              options.products) {
     stream_.wait();
   }
 
@@ -95,17 +97,18 @@ class CudaEngine final : public Engine {
   }
 
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
-    const CurrentDevice current(info_.index);
-    std::optional<DeviceData> other;
-    // The training set is on the device already.
-    if (data.labels().data() != data_.labels().data()) other.emplace(data, stream_.get());
-    const DeviceData& device_data = other ? *other : device_data_;
     std::vector<Evaluation> results;
-    results.reserve(static_cast<std::size_t>(networks_.count()));
-    for (int m = 0; m < networks_.count(); ++m) {
-      results.push_back(
-          cuda::evaluate(networks_, m, data, device_data, config, multiprocessors_, stream_, pool_));
-    }
+    for_each_member(data, config, [&](int m, const Task& task, const DeviceData& device_data) {
+      results.push_back(cuda::evaluate(networks_, m, task, device_data, multiprocessors_, stream_, pool_));
+    });
+    return results;
+  }
+
+  std::vector<Prediction> predict(const Dataset& data, const EvaluationConfig& config) override {
+    std::vector<Prediction> results;
+    for_each_member(data, config, [&](int m, const Task& task, const DeviceData& device_data) {
+      results.push_back(cuda::predict(networks_, m, task, device_data, multiprocessors_, stream_, pool_));
+    });
     return results;
   }
 
@@ -137,6 +140,19 @@ class CudaEngine final : public Engine {
   }
 
  private:
+  /// Calls use(member, task, data on the device) for each network.
+  template <class Use>
+  void for_each_member(const Dataset& data, const EvaluationConfig& config, const Use& use) {
+    const CurrentDevice current(info_.index);
+    std::optional<DeviceData> other;
+    // The training set is on the device already.
+    const bool same =
+        data.bytes().data() == data_.bytes().data() && data.floats().data() == data_.floats().data();
+    if (!same) other.emplace(data, stream_.get());
+    for (int m = 0; m < networks_.count(); ++m) {
+      use(m, Task{architecture_, data, config}, other ? *other : device_data_);
+    }
+  }
   void upload_orders(std::uint64_t epoch) {
     if (order_epoch_ == epoch) return;
     const auto& orders = orders_.of(epoch);
@@ -147,6 +163,7 @@ class CudaEngine final : public Engine {
   DeviceInfo info_;
   EngineOptions options_;
   int multiprocessors_;
+  Architecture architecture_;
   Dataset data_;
   Minibatches minibatches_;
   Orders orders_;

@@ -2,8 +2,10 @@
 
 namespace ensyn::cuda {
 
-DeviceData::DeviceData(const Dataset& data, cudaStream_t stream) : labels_(data.size(), "labels") {
+DeviceData::DeviceData(const Dataset& data, cudaStream_t stream)
+    : labels_(data.labels().size(), "labels"), targets_(data.targets().size(), "targets") {
   copy_to_device(labels_.data(), data.labels(), stream);
+  copy_to_device(targets_.data(), data.targets(), stream);
   if (data.holds_bytes()) {
     const Normalization& n = data.normalization();
     scale_ = 1.0 / (n.maximum * n.sd);

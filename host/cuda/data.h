@@ -25,11 +25,14 @@ class DeviceData {
     inputs.shift = static_cast<T>(shift_);
     return inputs;
   }
+  /// Null where there are targets.
   [[nodiscard]] const std::uint8_t* labels() const noexcept { return labels_.data(); }
+  /// Null where there are labels.
+  [[nodiscard]] const float* targets() const noexcept { return targets_.data(); }
 
  private:
   DeviceBuffer<std::uint8_t> bytes_, labels_;
-  DeviceBuffer<float> floats_;
+  DeviceBuffer<float> floats_, targets_;
   double scale_ = 0, shift_ = 0;
 };
 

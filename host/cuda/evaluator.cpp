@@ -20,42 +20,50 @@ constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) {
 template <class T>
 class Evaluator {
  public:
-  Evaluator(const DeviceNetworks<T>& networks, int member, const Dataset& data, const DeviceData& device_data,
-            const EvaluationConfig& config, int multiprocessors, const Stream& stream, cpu::ThreadPool& pool)
+  Evaluator(const DeviceNetworks<T>& networks, int member, const Task& task, const DeviceData& device_data,
+            int multiprocessors, const Stream& stream, cpu::ThreadPool& pool)
       : networks_(networks),
         member_(member),
-        data_(data),
+        data_(task.data),
         device_data_(device_data),
-        config_(config),
+        config_(task.config),
+        gaussian_(task.gaussian()),
         multiprocessors_(multiprocessors),
         stream_(stream),
         pool_(pool),
-        batch_(static_cast<std::size_t>(config.batch)),
-        batches_(ceil_divide(data.size(), batch_)),
-        classes_(static_cast<std::size_t>(networks.layers().back().rows)) {
-    std::size_t per_example = classes_ * static_cast<std::size_t>(config.samples + 1);
+        batch_(static_cast<std::size_t>(config_.batch)),
+        batches_(ceil_divide(data_.size(), batch_)),
+        width_(static_cast<std::size_t>(networks.layers().back().rows)) {
+    std::size_t per_example = width_ * slots();
     for (const kernels::Layer& layer : networks.layers()) per_example += static_cast<std::size_t>(layer.rows);
     part_ = std::clamp<std::size_t>(kMostBytes / (per_example * batch_ * sizeof(T)), 1, batches_);
-    const std::size_t examples = std::min(part_ * batch_, data.size());
+    const std::size_t examples = std::min(part_ * batch_, data_.size());
     for (const kernels::Layer& layer : networks.layers()) {
       outputs_.emplace_back(examples * static_cast<std::size_t>(layer.rows), "activations");
     }
-    log_probabilities_ = DeviceBuffer<T>(examples * slots() * classes_, "log probabilities");
-    host_.resize(log_probabilities_.size());
+    results_ = DeviceBuffer<T>(examples * slots() * width_, "predictions");
+    host_.resize(results_.size());
   }
 
-  [[nodiscard]] Evaluation run() {
-    EvaluationSums total(config_);
+  [[nodiscard]] std::size_t batches() const { return batches_; }
+
+  /// Calls use(index, first example, outputs) for each minibatch, from the threads of the pool.
+  template <class Use>
+  void for_each_minibatch(const Use& use) {
+    const std::size_t per_example = slots() * width_;
     for (std::size_t first = 0; first < batches_; first += part_) {
       const std::size_t count = std::min(part_, batches_ - first);
       const std::size_t examples = std::min(count * batch_, data_.size() - first * batch_);
       for (std::size_t slot = 0; slot < slots(); ++slot) predict(first, examples, slot);
-      copy_from_device<T>(std::span(host_).first(examples * slots() * classes_), log_probabilities_.data(),
-                          stream_.get());
+      copy_from_device<T>(std::span(host_).first(examples * per_example), results_.data(), stream_.get());
       stream_.wait();
-      measure(first, count, examples, total);
+      pool_.for_each(static_cast<std::int64_t>(count), [&](std::int64_t i, int /*rank*/) {
+        const std::size_t begin = static_cast<std::size_t>(i) * batch_;
+        const std::size_t size = std::min(batch_, examples - begin);
+        use(first + static_cast<std::size_t>(i), first * batch_ + begin,
+            std::span<const T>(host_).subspan(begin * per_example, size * per_example));
+      });
     }
-    return total.evaluation();
   }
 
  private:
@@ -80,8 +88,10 @@ class Evaluator {
         args.inputs.values = outputs_[l - 1].data();
         args.inputs.stride = layers[l - 1].rows;
       }
-      args.output = outputs_[l].data();
-      args.output_stride = layers[l].rows;
+      // What a gaussian likelihood predicts is ready as the last layer gives it.
+      const bool to_results = gaussian_ && l + 1 == layers.size();
+      args.output = to_results ? results_.data() + slot * width_ : outputs_[l].data();
+      args.output_stride = to_results ? static_cast<int>(slots() * width_) : layers[l].rows;
       args.batch = config_.batch;
       args.examples = static_cast<int>(examples);
       args.draw.noisy = slot > 0;
@@ -94,24 +104,11 @@ class Evaluator {
                                               multiprocessors_);
       kernels::noisy_forward(args, stream_.get());
     }
-    const auto classes = static_cast<int>(classes_);
-    kernels::log_softmax<T>({outputs_.back().data(), classes, log_probabilities_.data() + slot * classes_,
+    if (gaussian_) return;
+    const auto classes = static_cast<int>(width_);
+    kernels::log_softmax<T>({outputs_.back().data(), classes, results_.data() + slot * width_,
                              static_cast<int>(slots()) * classes, classes, static_cast<int>(examples)},
                             stream_.get());
-  }
-
-  /// Adds minibatch by minibatch, in order, so that the result does not depend on who measured what.
-  void measure(std::size_t first, std::size_t count, std::size_t examples, EvaluationSums& total) {
-    std::vector<EvaluationSums> sums(count, EvaluationSums(config_));
-    const std::size_t per_example = slots() * classes_;
-    pool_.for_each(static_cast<std::int64_t>(count), [&](std::int64_t i, int /*rank*/) {
-      const std::size_t begin = static_cast<std::size_t>(i) * batch_;
-      const std::size_t size = std::min(batch_, examples - begin);
-      sums[static_cast<std::size_t>(i)].add_minibatch(
-          std::span<const T>(host_).subspan(begin * per_example, size * per_example),
-          data_.labels().subspan(first * batch_ + begin, size), classes_);
-    });
-    for (const EvaluationSums& part : sums) total.add(part);
   }
 
   const DeviceNetworks<T>& networks_;
@@ -119,28 +116,53 @@ class Evaluator {
   const Dataset& data_;
   const DeviceData& device_data_;
   const EvaluationConfig& config_;
+  bool gaussian_;
   int multiprocessors_;
   const Stream& stream_;
   cpu::ThreadPool& pool_;
-  std::size_t batch_, batches_, classes_;
+  std::size_t batch_, batches_, width_;
   std::size_t part_ = 1;  ///< minibatches that are predicted together
   std::vector<DeviceBuffer<T>> outputs_;
-  DeviceBuffer<T> log_probabilities_;  ///< example x slot x class
+  DeviceBuffer<T> results_;  ///< example x slot x output
   std::vector<T> host_;
 };
 
 }  // namespace
 
 template <class T>
-Evaluation evaluate(const DeviceNetworks<T>& networks, int member, const Dataset& data,
-                    const DeviceData& device_data, const EvaluationConfig& config, int multiprocessors,
-                    const Stream& stream, cpu::ThreadPool& pool) {
-  return Evaluator<T>(networks, member, data, device_data, config, multiprocessors, stream, pool).run();
+Evaluation evaluate(const DeviceNetworks<T>& networks, int member, const Task& task,
+                    const DeviceData& device_data, int multiprocessors, const Stream& stream,
+                    cpu::ThreadPool& pool) {
+  Evaluator<T> evaluator(networks, member, task, device_data, multiprocessors, stream, pool);
+  // Added in order, so that the result does not depend on who measured what.
+  std::vector<EvaluationSums> sums(evaluator.batches(), EvaluationSums(task));
+  evaluator.for_each_minibatch([&](std::size_t batch, std::size_t first, std::span<const T> outputs) {
+    sums[batch].add_minibatch(outputs, task.data, first);
+  });
+  EvaluationSums total(task);
+  for (const EvaluationSums& part : sums) total.add(part);
+  return total.evaluation();
 }
 
-template Evaluation evaluate(const DeviceNetworks<float>&, int, const Dataset&, const DeviceData&,
-                             const EvaluationConfig&, int, const Stream&, cpu::ThreadPool&);
-template Evaluation evaluate(const DeviceNetworks<double>&, int, const Dataset&, const DeviceData&,
-                             const EvaluationConfig&, int, const Stream&, cpu::ThreadPool&);
+template <class T>
+Prediction predict(const DeviceNetworks<T>& networks, int member, const Task& task,
+                   const DeviceData& device_data, int multiprocessors, const Stream& stream,
+                   cpu::ThreadPool& pool) {
+  Prediction result = empty_prediction(task);
+  Evaluator<T>(networks, member, task, device_data, multiprocessors, stream, pool)
+      .for_each_minibatch([&](std::size_t /*batch*/, std::size_t first, std::span<const T> outputs) {
+        add_predictions(task, outputs, first, result);
+      });
+  return result;
+}
+
+template Evaluation evaluate(const DeviceNetworks<float>&, int, const Task&, const DeviceData&, int,
+                             const Stream&, cpu::ThreadPool&);
+template Evaluation evaluate(const DeviceNetworks<double>&, int, const Task&, const DeviceData&, int,
+                             const Stream&, cpu::ThreadPool&);
+template Prediction predict(const DeviceNetworks<float>&, int, const Task&, const DeviceData&, int,
+                            const Stream&, cpu::ThreadPool&);
+template Prediction predict(const DeviceNetworks<double>&, int, const Task&, const DeviceData&, int,
+                            const Stream&, cpu::ThreadPool&);
 
 }  // namespace ensyn::cuda

@@ -10,6 +10,7 @@
 #include "kernels/materialize.h"
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
+#include "kernels/squared_error.h"
 
 namespace ensyn::cuda {
 namespace {
@@ -26,9 +27,9 @@ std::int64_t elements_of(const Layer& layer) {
 }  // namespace
 
 template <class T>
-TrainingStep<T>::TrainingStep(DeviceNetworks<T>& networks, const DeviceData& data, const Stream& stream,
-                              const Minibatches& minibatches, int multiprocessors,
-                              EngineOptions::Products products)
+TrainingStep<T>::TrainingStep(DeviceNetworks<T>& networks, const Architecture& architecture,
+                              const DeviceData& data, const Stream& stream, const Minibatches& minibatches,
+                              int multiprocessors, EngineOptions::Products products)
     : networks_(networks),
       data_(data),
       stream_(stream.get()),
@@ -36,6 +37,7 @@ TrainingStep<T>::TrainingStep(DeviceNetworks<T>& networks, const DeviceData& dat
       multiprocessors_(multiprocessors),
       layers_(networks.layers()),
       by_cublas_(layers_for_cublas(layers_, minibatches.batch, networks.count(), products)) {
+  if (architecture.likelihood == Likelihood::gaussian) gaussian_ = GaussianConstants<T>::of(architecture);
   if (std::count(by_cublas_.begin(), by_cublas_.end(), true) > 0) {
     if (products == EngineOptions::Products::automatic && blas_functions() == nullptr) {
       misses_cublas_ = true;
@@ -177,6 +179,23 @@ void TrainingStep<T>::forward_by_cublas(std::size_t l) const {
 template <class T>
 void TrainingStep<T>::loss() const {
   const Matrix& logits = outputs_.back();
+  if (gaussian_) {
+    kernels::SquaredError<T> args;
+    args.networks = networks_.all();
+    args.outputs = logits.data.data();
+    args.stride = logits.stride;
+    args.network_stride = logits.network_stride;
+    args.count = layers_.back().rows;
+    args.batch = minibatches_.batch;
+    args.targets = data_.targets();
+    args.inverse_variance = gaussian_->inverse_variance;
+    args.constant = gaussian_->constant;
+    args.inputs = inputs_of(0);
+    args.nll = nll_.data();
+    args.correct = correct_.data();
+    kernels::squared_error(args, stream_);
+    return;
+  }
   kernels::cross_entropy<T>(
       {networks_.all(), logits.data.data(), logits.stride, logits.network_stride, layers_.back().rows,
        minibatches_.batch, data_.labels(), inputs_of(0), nll_.data(), correct_.data()},

@@ -11,6 +11,7 @@
 #include "host/cuda/data.h"
 #include "host/cuda/memory.h"
 #include "host/cuda/networks.h"
+#include "host/likelihood.h"
 #include "kernels/parameter_update.h"
 
 namespace ensyn::cuda {
@@ -26,9 +27,10 @@ struct Minibatches {
 template <class T>
 class TrainingStep {
  public:
-  /// All arguments but the last two must outlive the step.
-  TrainingStep(DeviceNetworks<T>& networks, const DeviceData& data, const Stream& stream,
-               const Minibatches& minibatches, int multiprocessors, EngineOptions::Products products);
+  /// `networks`, `data` and `stream` must outlive the step.
+  TrainingStep(DeviceNetworks<T>& networks, const Architecture& architecture, const DeviceData& data,
+               const Stream& stream, const Minibatches& minibatches, int multiprocessors,
+               EngineOptions::Products products);
 
   /// Queues the upload of the order of member `member`, or of all members' where they share it.
   void set_order(int member, std::span<const std::uint32_t> order);
@@ -68,6 +70,7 @@ class TrainingStep {
   void finish() const;
 
   DeviceNetworks<T>& networks_;
+  std::optional<GaussianConstants<T>> gaussian_;  ///< of that likelihood
   const DeviceData& data_;
   cudaStream_t stream_;
   Minibatches minibatches_;

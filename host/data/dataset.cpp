@@ -22,6 +22,7 @@ struct Dataset::Storage {
     std::vector<std::uint8_t> bytes;
     std::vector<float> floats;
     std::vector<std::uint8_t> labels;
+    std::vector<float> targets;
   };
   std::shared_ptr<const Buffers> buffers;
   std::size_t first = 0;
@@ -30,6 +31,7 @@ struct Dataset::Storage {
   int classes = 0;
   Normalization normalization;
   std::string name;
+  int target_count = 0;
 
   [[nodiscard]] std::size_t width() const noexcept { return static_cast<std::size_t>(feature_count); }
 };
@@ -46,22 +48,37 @@ constexpr Normalization kFashionMnist{255.0, 0.2860, 0.3530};
   throw DataError("data set " + quote(source) + ": " + what);
 }
 
-void check_shape(std::size_t features, std::size_t examples, int feature_count, int classes,
-                 const std::string& source) {
-  if (feature_count < 1) {
-    fail(source, "feature_count = " + std::to_string(feature_count) + ": it must be at least 1");
-  }
-  if (classes < 2 || classes > kMaxClasses) {
-    fail(source, "classes = " + std::to_string(classes) + ": it must be from 2 to 256");
-  }
+void check_count(const char* what, int count, const std::string& source) {
+  if (count < 1) fail(source, std::string(what) + " = " + std::to_string(count) + ": it must be at least 1");
+}
+
+void check_shape(std::size_t features, std::size_t examples, int feature_count, const std::string& source) {
+  check_count("feature_count", feature_count, source);
   if (examples == 0) {
     fail(source, "it is empty; give at least one example");
   }
   const auto width = static_cast<std::size_t>(feature_count);
   if (features / width != examples || features % width != 0) {
     fail(source, std::to_string(features) + " feature values do not make " + std::to_string(examples) +
-                     " examples (one for each label) of " + std::to_string(width) + " features");
+                     " examples (one for each label or set of targets) of " + std::to_string(width) +
+                     " features");
   }
+}
+
+void check_classes(int classes, const std::string& source) {
+  if (classes < 2 || classes > kMaxClasses) {
+    fail(source, "classes = " + std::to_string(classes) + ": it must be from 2 to 256");
+  }
+}
+
+void check_finite(std::span<const float> values, const char* what, int width, const std::string& source) {
+  const auto bad = std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+  if (bad == values.end()) return;
+  const auto at = static_cast<std::size_t>(bad - values.begin());
+  const auto columns = static_cast<std::size_t>(width);
+  fail(source, "example " + std::to_string(at / columns) + ", " + what + " " + std::to_string(at % columns) +
+                   " (counted from 0) is " + shown(static_cast<double>(*bad)) +
+                   "; replace it with a finite number or leave the example out");
 }
 
 void check_labels(std::span<const std::uint8_t> labels, int classes, const std::string& source) {
@@ -222,7 +239,8 @@ Dataset::Dataset(std::shared_ptr<const Storage> storage) noexcept : storage_(std
 
 Dataset Dataset::from_bytes(std::vector<std::uint8_t> features, std::vector<std::uint8_t> labels,
                             int feature_count, int classes, Normalization normalization, std::string name) {
-  check_shape(features.size(), labels.size(), feature_count, classes, name);
+  check_classes(classes, name);
+  check_shape(features.size(), labels.size(), feature_count, name);
   check_labels(labels, classes, name);
   check_normalization(normalization, name);
   const auto count = labels.size();
@@ -230,28 +248,40 @@ Dataset Dataset::from_bytes(std::vector<std::uint8_t> features, std::vector<std:
   buffers->bytes = std::move(features);
   buffers->labels = std::move(labels);
   return Dataset(std::make_shared<Storage>(
-      Storage{std::move(buffers), 0, count, feature_count, classes, normalization, std::move(name)}));
+      Storage{std::move(buffers), 0, count, feature_count, classes, normalization, std::move(name), 0}));
 }
 
 Dataset Dataset::from_floats(std::vector<float> features, std::vector<std::uint8_t> labels, int feature_count,
                              int classes, std::string name) {
-  check_shape(features.size(), labels.size(), feature_count, classes, name);
+  check_classes(classes, name);
+  check_shape(features.size(), labels.size(), feature_count, name);
   check_labels(labels, classes, name);
-  const auto bad =
-      std::find_if(features.begin(), features.end(), [](float value) { return !std::isfinite(value); });
-  if (bad != features.end()) {
-    const auto at = static_cast<std::size_t>(bad - features.begin());
-    const auto width = static_cast<std::size_t>(feature_count);
-    fail(name, "example " + std::to_string(at / width) + ", feature " + std::to_string(at % width) +
-                   " (counted from 0) is " + shown(static_cast<double>(*bad)) +
-                   "; replace it with a finite number or leave the example out");
-  }
+  check_finite(features, "feature", feature_count, name);
   const auto count = labels.size();
   auto buffers = std::make_shared<Storage::Buffers>();
   buffers->floats = std::move(features);
   buffers->labels = std::move(labels);
   return Dataset(std::make_shared<Storage>(
-      Storage{std::move(buffers), 0, count, feature_count, classes, Normalization{}, std::move(name)}));
+      Storage{std::move(buffers), 0, count, feature_count, classes, Normalization{}, std::move(name), 0}));
+}
+
+Dataset Dataset::from_targets(std::vector<float> features, std::vector<float> targets, int feature_count,
+                              int target_count, std::string name) {
+  check_count("target_count", target_count, name);
+  const auto width = static_cast<std::size_t>(target_count);
+  const std::size_t count = targets.size() / width;
+  if (targets.size() % width != 0) {
+    fail(name, std::to_string(targets.size()) + " target values do not make examples of " +
+                   std::to_string(width) + " targets");
+  }
+  check_shape(features.size(), count, feature_count, name);
+  check_finite(features, "feature", feature_count, name);
+  check_finite(targets, "target", target_count, name);
+  auto buffers = std::make_shared<Storage::Buffers>();
+  buffers->floats = std::move(features);
+  buffers->targets = std::move(targets);
+  return Dataset(std::make_shared<Storage>(Storage{std::move(buffers), 0, count, feature_count, 0,
+                                                   Normalization{}, std::move(name), target_count}));
 }
 
 Dataset Dataset::from_idx(const fs::path& images, const fs::path& labels, Normalization normalization,
@@ -273,6 +303,9 @@ int Dataset::feature_count() const noexcept {
 }
 int Dataset::classes() const noexcept {
   return storage_->classes;
+}
+int Dataset::target_count() const noexcept {
+  return storage_->target_count;
 }
 const std::string& Dataset::name() const noexcept {
   return storage_->name;
@@ -301,7 +334,14 @@ std::span<const float> Dataset::floats() const noexcept {
 }
 
 std::span<const std::uint8_t> Dataset::labels() const noexcept {
+  if (target_count() > 0) return {};
   return std::span(storage_->buffers->labels).subspan(storage_->first, storage_->count);
+}
+
+std::span<const float> Dataset::targets() const noexcept {
+  const auto width = static_cast<std::size_t>(target_count());
+  if (width == 0) return {};
+  return std::span(storage_->buffers->targets).subspan(storage_->first * width, storage_->count * width);
 }
 
 Dataset Dataset::subset(std::size_t first, std::size_t count) const {

@@ -32,8 +32,13 @@ enum class Objective { energy, variational };
 /// Element type of parameters and arithmetic.
 enum class Precision { single_precision, double_precision };
 
-/// Non-linearity of the hidden layers; logits are always linear.
+/// Non-linearity of the hidden layers; outputs are always linear.
 enum class Activation { relu };
+
+/// What the outputs of a network say of a target, which decides the NLL of an example: `categorical`, the
+/// outputs are logits of classes; `gaussian`, they are means of real targets y with a known SD eps:
+/// NLL = sum over outputs of (y - f)^2 / (2 eps^2) + ln eps + ln(2 pi) / 2, nats.
+enum class Likelihood { categorical, gaussian };
 
 /// Where to compute: `automatic` takes CUDA when a usable device answers, else the CPU.
 enum class DeviceKind { automatic, cpu, cuda };
@@ -42,12 +47,13 @@ enum class DeviceKind { automatic, cpu, cuda };
 [[nodiscard]] ENSYN_API double exponent(Mechanism mechanism) noexcept;
 
 /// Names as they stand in files and on the command line (`heterogeneous`, `calcium`, `energy`, `single`,
-/// `relu`, `auto`, ...).
+/// `relu`, `gaussian`, `auto`, ...).
 [[nodiscard]] ENSYN_API std::string_view name(NoiseKind value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Mechanism value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Objective value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Precision value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Activation value) noexcept;
+[[nodiscard]] ENSYN_API std::string_view name(Likelihood value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(DeviceKind value) noexcept;
 
 /// The inverse of `name`. \throws ConfigError that lists the accepted names.
@@ -56,6 +62,7 @@ enum class DeviceKind { automatic, cpu, cuda };
 [[nodiscard]] ENSYN_API Objective objective_from(std::string_view text);
 [[nodiscard]] ENSYN_API Precision precision_from(std::string_view text);
 [[nodiscard]] ENSYN_API Activation activation_from(std::string_view text);
+[[nodiscard]] ENSYN_API Likelihood likelihood_from(std::string_view text);
 [[nodiscard]] ENSYN_API DeviceKind device_kind_from(std::string_view text);
 
 /// One term c * sigma^-rho of the reliability cost, relative to the NLL summed over the training set.
@@ -65,10 +72,13 @@ struct CostTerm {
   friend bool operator==(const CostTerm&, const CostTerm&) = default;
 };
 
-/// Layer widths from input to output, at least two, each >= 1; the last is the number of classes (>= 2).
+/// Layer widths from input to output, at least two, each >= 1; the last is the number of classes (>= 2), or
+/// that of real targets where the likelihood is gaussian.
 struct ENSYN_API Architecture {
   std::vector<int> sizes{784, 100, 100, 10};
   Activation hidden = Activation::relu;
+  Likelihood likelihood = Likelihood::categorical;
+  double observation_sd = 1.0;  ///< eps, known SD of the targets; > 0; gaussian likelihood only
 
   [[nodiscard]] int layers() const noexcept { return static_cast<int>(sizes.size()) - 1; }
   [[nodiscard]] int inputs() const noexcept { return sizes.front(); }

@@ -1,6 +1,6 @@
 /// \file
-/// Labelled examples in memory: IDX files (MNIST and its kin), arrays of the caller's, or the built-in
-/// digits.
+/// Examples in memory, labelled or with real targets: IDX files (MNIST and its kin), arrays of the caller's,
+/// or the built-in digits.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,9 @@ struct Normalization {
   friend bool operator==(const Normalization&, const Normalization&) = default;
 };
 
-/// An immutable set of N examples of D features with labels in [0, classes). Copies share their storage.
-/// Examples are kept either as bytes, normalised where they are used, or as floats, used as they are.
+/// An immutable set of N examples of D features with labels in [0, classes), or with T real targets each.
+/// Copies share their storage. Examples are kept either as bytes, normalised where they are used, or as
+/// floats, used as they are.
 class ENSYN_API Dataset {
  public:
   /// \param features row-major N x D bytes, N = labels.size() >= 1.
@@ -39,6 +40,13 @@ class ENSYN_API Dataset {
   static Dataset from_floats(std::vector<float> features, std::vector<std::uint8_t> labels, int feature_count,
                              int classes, std::string name = "array");
 
+  /// Examples with real targets, for a gaussian likelihood.
+  /// \param features row-major N x D, network inputs as they are.
+  /// \param targets row-major N x T, N >= 1.
+  /// \throws DataError on an empty set, sizes that do not agree, NaN or infinity.
+  static Dataset from_targets(std::vector<float> features, std::vector<float> targets, int feature_count,
+                              int target_count, std::string name = "array");
+
   /// Reads one pair of IDX files (images: unsigned bytes of 2 or more dimensions; labels: unsigned bytes of
   /// 1), plain or gzip whatever their names say.
   /// \param classes number of classes, every label below it; 0 takes 10, or more where a label asks for more.
@@ -48,13 +56,15 @@ class ENSYN_API Dataset {
 
   [[nodiscard]] std::size_t size() const noexcept;   ///< N
   [[nodiscard]] int feature_count() const noexcept;  ///< D
-  [[nodiscard]] int classes() const noexcept;
+  [[nodiscard]] int classes() const noexcept;        ///< 0 where there are targets
+  [[nodiscard]] int target_count() const noexcept;   ///< T, 0 where there are labels
   [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] bool holds_bytes() const noexcept;
   [[nodiscard]] const Normalization& normalization() const noexcept;    ///< meaningful when holds_bytes()
   [[nodiscard]] std::span<const std::uint8_t> bytes() const noexcept;   ///< N x D, empty unless holds_bytes()
   [[nodiscard]] std::span<const float> floats() const noexcept;         ///< N x D, empty when holds_bytes()
-  [[nodiscard]] std::span<const std::uint8_t> labels() const noexcept;  ///< N
+  [[nodiscard]] std::span<const std::uint8_t> labels() const noexcept;  ///< N, empty where there are targets
+  [[nodiscard]] std::span<const float> targets() const noexcept;  ///< N x T, empty where there are labels
 
   /// The examples [first, first + count). \throws DataError when the range is empty or beyond the end.
   [[nodiscard]] Dataset subset(std::size_t first, std::size_t count) const;

@@ -28,6 +28,9 @@ class Network {
   [[nodiscard]] Evaluation evaluate(const Dataset& data, const EvaluationConfig& config = {}) const {
     return population_.evaluate(data, config).front();
   }
+  [[nodiscard]] Prediction predict(const Dataset& data, const EvaluationConfig& config = {}) const {
+    return population_.predict(data, config).front();
+  }
   [[nodiscard]] LayerParameters parameters(int layer) const { return population_.parameters(0, layer); }
   void set_parameters(int layer, const LayerParameters& values) {
     population_.set_parameters(0, layer, values);

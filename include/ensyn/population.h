@@ -32,7 +32,7 @@ struct LayerParameters {
 struct TrainingMetrics {
   std::uint64_t examples = 0;  ///< examples seen
   double nll = 0;              ///< mean NLL per example under the noise of its step, nats
-  double accuracy = 0;         ///< fraction right under that noise, in [0, 1]
+  double accuracy = 0;         ///< fraction right under that noise, in [0, 1]; 0 for a gaussian likelihood
 };
 
 /// Where training stands; given to the callbacks.
@@ -73,6 +73,12 @@ class ENSYN_API Population {
   /// training noise change. \throws ConfigError, DataError when `data` does not fit the architecture.
   [[nodiscard]] std::vector<Evaluation> evaluate(const Dataset& data,
                                                  const EvaluationConfig& config = {}) const;
+
+  /// Every member's outputs over config.samples draws of its weights, the draws that `evaluate` makes: a draw
+  /// is shared by config.batch examples. Of `data` only the features are looked at. Pure, as `evaluate`.
+  /// \throws ConfigError when the features do not fit the architecture.
+  [[nodiscard]] std::vector<Prediction> predict(const Dataset& data,
+                                                const EvaluationConfig& config = {}) const;
 
   /// \throws ConfigError when member or layer is out of range.
   [[nodiscard]] LayerParameters parameters(int member, int layer) const;

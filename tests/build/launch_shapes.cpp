@@ -18,6 +18,7 @@
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
 #include "kernels/parameter_update.h"
+#include "kernels/squared_error.h"
 
 namespace {
 
@@ -75,6 +76,7 @@ std::vector<std::string> shapes_of(std::string_view type) {
   listing.add("initialize", initialize_shape(Initialize<T>{}));
   listing.add("materialize", materialize_shape(Materialize<T>{}));
   listing.add("parameter_update", parameter_update_shape(ParameterUpdate<T>{}));
+  listing.add("squared_error", squared_error_shape(SquaredError<T>{}));
   return listing.lines();
 }
 

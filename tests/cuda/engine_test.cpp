@@ -50,6 +50,7 @@ TEST_P(EngineTest, GivesTheBitsOfTheCpu) {
   for (const int batch : {20, 100}) {
     const ensyn::EvaluationConfig how{2, batch};
     expect_equal(cuda->evaluate(held_out, how), cpu->evaluate(held_out, how));
+    expect_equal(cuda->predict(held_out, how), cpu->predict(held_out, how));
   }
   const ensyn::EvaluationConfig on_training_set{1, 20, 15, ensyn::Averaging::log_probabilities};
   expect_equal(cuda->evaluate(data, on_training_set), cpu->evaluate(data, on_training_set));
@@ -164,7 +165,8 @@ TEST_P(OtherWaysTest, StoppingAndGoingOnGivesTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Some, OtherWaysTest,
-                         ::testing::Values("population_own_order", "wide_batch_21", "four_layers", "bytes"),
+                         ::testing::Values("population_own_order", "wide_batch_21", "four_layers", "bytes",
+                                           "regression_population"),
                          [](const auto& test) { return test.param; });
 
 TEST(CublasChoice, SparesSmallLayersAndTakesLargeOnes) {

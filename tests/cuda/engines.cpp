@@ -27,8 +27,8 @@ void expect_equal(const std::vector<double>& got, const std::vector<double>& wan
                            << got[first] << ", want " << want[first];
 }
 
-std::array<double, 5> numbers(const ensyn::PredictionQuality& q) {
-  return {q.accuracy, q.nll, q.brier, q.ece, q.predictive_entropy};
+std::array<double, 6> numbers(const ensyn::PredictionQuality& q) {
+  return {q.accuracy, q.nll, q.brier, q.ece, q.predictive_entropy, q.rmse};
 }
 
 }  // namespace
@@ -99,6 +99,16 @@ void expect_equal(const std::vector<ensyn::Evaluation>& got, const std::vector<e
     EXPECT_EQ(numbers(got[m].average), numbers(want[m].average));
     EXPECT_EQ(got[m].mutual_information, want[m].mutual_information);
     EXPECT_EQ(got[m].samples, want[m].samples);
+  }
+}
+
+void expect_equal(const std::vector<ensyn::Prediction>& got, const std::vector<ensyn::Prediction>& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t m = 0; m < want.size(); ++m) {
+    SCOPED_TRACE("member " + std::to_string(m));
+    expect_equal(got[m].mean, want[m].mean, "mean");
+    expect_equal(got[m].sd, want[m].sd, "sd");
+    expect_equal(got[m].at_mean_weights, want[m].at_mean_weights, "at_mean_weights");
   }
 }
 

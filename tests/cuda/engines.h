@@ -33,5 +33,6 @@ void train(ensyn::Engine& engine, const parity::Case& test, std::uint64_t first,
 /// Fails, naming member, layer and quantity, unless all numbers are equal; NaN is equal to nothing.
 void expect_equal(const std::vector<ensyn::NetworkState>& got, const std::vector<ensyn::NetworkState>& want);
 void expect_equal(const std::vector<ensyn::Evaluation>& got, const std::vector<ensyn::Evaluation>& want);
+void expect_equal(const std::vector<ensyn::Prediction>& got, const std::vector<ensyn::Prediction>& want);
 
 }  // namespace engines

@@ -173,6 +173,20 @@ TEST(Config, BadPopulations) {
   expect_error<ConfigError>([&] { config.validate(); }, {"architecture.sizes[2] = 0"});
 }
 
+TEST(Config, AGaussianLikelihoodMayHaveOneOutput) {
+  Architecture architecture;
+  architecture.sizes = {1, 20, 1};
+  expect_error<ConfigError>([&] { architecture.validate(); }, {"sizes[2] = 1", "the number of classes"});
+  architecture.likelihood = Likelihood::gaussian;
+  EXPECT_NO_THROW(architecture.validate());
+  for (const double sd : {0.0, -0.05, kInfinity, std::numeric_limits<double>::quiet_NaN()}) {
+    architecture.observation_sd = sd;
+    expect_error<ConfigError>([&] { architecture.validate(); }, {"observation_sd = ", "greater than 0"});
+  }
+  EXPECT_EQ(likelihood_from("gaussian"), Likelihood::gaussian);
+  expect_error<ConfigError>([] { (void)likelihood_from("poisson"); }, {"'poisson'", "categorical, gaussian"});
+}
+
 TEST(Config, BadEvaluationAndExecution) {
   EvaluationConfig evaluation;
   evaluation.samples = 0;
@@ -214,7 +228,8 @@ TEST(Config, PrintedFormHasOneSettingPerLine) {
         "batch = 20\n", "data_seed = 0\n", "own_order = false\n", "precision = single\n"}) {
     EXPECT_THAT(text, testing::HasSubstr(line));
   }
-  EXPECT_EQ(to_string(Architecture{}), "sizes = 784, 100, 100, 10\nhidden = relu\n");
+  EXPECT_EQ(to_string(Architecture{}),
+            "sizes = 784, 100, 100, 10\nhidden = relu\nlikelihood = categorical\nobservation_sd = 1\n");
   EXPECT_THAT(to_string(NetworkConfig{}), testing::StartsWith("seed = 0\n"));
   EXPECT_EQ(to_string(EvaluationConfig{}),
             "samples = 20\nbatch = 20\ncalibration_bins = 15\naveraging = probabilities\n");

@@ -43,6 +43,37 @@ TEST(Dataset, KeepsFloats) {
   EXPECT_EQ(copy(data.labels()), (Bytes{1, 0}));
 }
 
+TEST(Dataset, KeepsTargets) {
+  const auto data = Dataset::from_targets({1, 2, 3}, {1, -2, 3, -4, 5, 6}, 1, 2, "mine");
+  EXPECT_EQ(data.size(), 3u);
+  EXPECT_EQ(data.feature_count(), 1);
+  EXPECT_EQ(data.target_count(), 2);
+  EXPECT_EQ(data.classes(), 0);
+  EXPECT_TRUE(data.labels().empty());
+  EXPECT_FALSE(data.holds_bytes());
+  EXPECT_EQ(copy(data.targets()), (std::vector<float>{1, -2, 3, -4, 5, 6}));
+  const auto part = data.subset(1, 2);
+  EXPECT_EQ(copy(part.targets()), (std::vector<float>{3, -4, 5, 6}));
+  EXPECT_EQ(copy(part.floats()), (std::vector<float>{2, 3}));
+  EXPECT_TRUE(part.labels().empty());
+  const auto labelled = Dataset::from_floats({1}, {0}, 1, 2);
+  EXPECT_EQ(labelled.target_count(), 0);
+  EXPECT_TRUE(labelled.targets().empty());
+}
+
+TEST(Dataset, BadTargets) {
+  const auto make = [](std::vector<float> features, std::vector<float> targets, int width, int count) {
+    return [=] { (void)Dataset::from_targets(features, targets, width, count, "mine"); };
+  };
+  expect_error<DataError>(make({}, {}, 1, 1), {"'mine'", "empty"});
+  expect_error<DataError>(make({1}, {1}, 1, 0), {"target_count = 0"});
+  expect_error<DataError>(make({1}, {1}, 0, 1), {"feature_count = 0"});
+  expect_error<DataError>(make({1, 2}, {1, 2, 3}, 1, 2), {"3 target values", "2 targets"});
+  expect_error<DataError>(make({1, 2}, {1, 2, 3}, 1, 1), {"2 feature values", "3 examples"});
+  expect_error<DataError>(make({1, HUGE_VALF}, {1, 2}, 1, 1), {"example 1, feature 0", "inf"});
+  expect_error<DataError>(make({1, 2}, {1, 2, 3, std::nanf("")}, 1, 2), {"example 1, target 1", "nan"});
+}
+
 TEST(Dataset, CopiesAndSubsetsShareStorage) {
   const auto data = Dataset::from_bytes({1, 2, 3, 4, 5, 6, 7, 8}, {0, 1, 2, 3}, 2, 4);
   const auto same = data;

@@ -15,6 +15,8 @@ using test::expect_error;
 PopulationConfig unusual() {
   PopulationConfig config;
   config.architecture.sizes = {7, 5, 3};
+  config.architecture.likelihood = Likelihood::gaussian;
+  config.architecture.observation_sd = 0.1 + 0.2;
   config.members.resize(2);
   auto& member = config.members[1];
   member.seed = std::numeric_limits<std::uint64_t>::max();
@@ -50,6 +52,13 @@ TEST(ConfigJson, RoundTripsExactly) {
   EXPECT_EQ(read_back(evaluation), evaluation);
   const ExecutionConfig execution{DeviceKind::cuda, 2, 5, "avx2"};
   EXPECT_EQ(read_back(execution), execution);
+}
+
+TEST(ConfigJson, OldArchitecturesAreCategorical) {
+  Architecture architecture;
+  apply_json(json::parse(R"({"sizes": [4, 3], "hidden": "relu"})"), "", architecture);
+  EXPECT_EQ(architecture.likelihood, Likelihood::categorical);
+  EXPECT_EQ(architecture.observation_sd, 1.0);
 }
 
 TEST(ConfigJson, EmptyListsAndNullsReadBack) {
@@ -148,6 +157,8 @@ TEST(ConfigJson, WrongTypesNameTheirPathAndValue) {
            Bad{R"({"members": [{"costs": [{"c": true}]}]})", {"members[0].costs[0].c is true"}},
            Bad{R"({"architecture": {"sizes": [3, "4"]}})", {"architecture.sizes[1] is \"4\""}},
            Bad{R"({"architecture": {"hidden": "tanh"}})", {"architecture.hidden: activation 'tanh'"}},
+           Bad{R"({"architecture": {"likelihood": "t"}})", {"architecture.likelihood: likelihood 't'"}},
+           Bad{R"({"architecture": {"observation_sd": "1"}})", {"architecture.observation_sd is \"1\""}},
        }) {
     expect_bad(bad);
   }

@@ -15,6 +15,7 @@
 #include "kernels/noisy_forward.h"
 #include "kernels/parameter_update.h"
 #include "kernels/reference.h"
+#include "kernels/squared_error.h"
 #include "kernels/support.h"
 #include "oracle/compare.h"
 
@@ -27,12 +28,14 @@ constexpr int kInputs = 3, kHidden = 5, kClasses = 3, kBatch = 4;
 /// moments after the step are the gradients.
 class Chain {
  public:
-  explicit Chain(const NamedCosts& costs, bool homogeneous)
+  Chain(const NamedCosts& costs, bool homogeneous, bool gaussian)
       : members_(test::members(1, homogeneous ? Noise::homogeneous : Noise::heterogeneous)) {
     oracle::Settings& s = members_[0].settings;
     s.sizes = {kInputs, kHidden, kClasses};
     s.terms = costs.terms;
     s.variational = costs.variational;
+    s.gaussian = gaussian;
+    s.observation_sd = 0.7;
     s.prior_sigma = costs.prior_sigma;
     s.batch = kBatch;
     s.examples = 40;
@@ -59,25 +62,18 @@ class Chain {
       for (int k = 0; k < kInputs; ++k) data_.features.at(b, k) = inputs_.at(0, 0, b, k);
     }
     data_.labels = {0, 2, 1, 2};
+    data_.targets = oracle::Matrix(kBatch, kClasses);
+    for (std::size_t i = 0; i < data_.targets.values.size(); ++i) {
+      data_.targets.values[i] = value(8, 0, static_cast<int>(i), 0);
+    }
   }
 
   void run() {
     forward(0, inputs_.view(), hidden_, true);
     forward(1, activations(hidden_), logits_, false);
-    const DeviceArray<std::uint8_t> labels({0, 2, 1, 2});
     const DeviceArray<double> nll(kBatch);
     const DeviceArray<std::uint8_t> correct(kBatch);
-    CrossEntropy<double> loss;
-    loss.networks = population_->view();
-    loss.logits = logits_.data();
-    loss.stride = logits_.stride();
-    loss.classes = kClasses;
-    loss.batch = kBatch;
-    loss.labels = labels.data();
-    loss.inputs = inputs_.view();
-    loss.nll = nll.data();
-    loss.correct = correct.data();
-    cross_entropy(loss, stream().get());
+    loss(nll, correct);
     backward(1, logits_, &hidden_, delta_);
     backward(0, delta_, nullptr, input_gradient_);
     HomogeneousUpdate<double> update;
@@ -143,6 +139,41 @@ class Chain {
   }
 
  private:
+  void loss(const DeviceArray<double>& nll, const DeviceArray<std::uint8_t>& correct) {
+    const oracle::Settings& s = members_[0].settings;
+    if (s.gaussian) {
+      const DeviceArray<float> targets({data_.targets.values.begin(), data_.targets.values.end()});
+      SquaredError<double> args;
+      args.networks = population_->view();
+      args.outputs = logits_.data();
+      args.stride = logits_.stride();
+      args.count = kClasses;
+      args.batch = kBatch;
+      args.targets = targets.data();
+      args.inverse_variance = 1 / (s.observation_sd * s.observation_sd);
+      args.constant = oracle::gaussian_nll(s, {0, 0, 0}, {0, 0, 0});
+      args.inputs = inputs_.view();
+      args.nll = nll.data();
+      args.correct = correct.data();
+      squared_error(args, stream().get());
+      stream().wait();
+      return;
+    }
+    const DeviceArray<std::uint8_t> labels({0, 2, 1, 2});
+    CrossEntropy<double> args;
+    args.networks = population_->view();
+    args.logits = logits_.data();
+    args.stride = logits_.stride();
+    args.classes = kClasses;
+    args.batch = kBatch;
+    args.labels = labels.data();
+    args.inputs = inputs_.view();
+    args.nll = nll.data();
+    args.correct = correct.data();
+    cross_entropy(args, stream().get());
+    stream().wait();
+  }
+
   static Inputs<double> activations(const Stack<double>& of) {
     Inputs<double> inputs;
     inputs.values = of.data();
@@ -206,10 +237,13 @@ class Chain {
 TEST(FiniteDifferenceTest, TheChainOfKernelsGivesTheGradientOfTheObjective) {
   for (const NamedCosts& costs : all_costs()) {
     for (const bool homogeneous : {false, true}) {
-      SCOPED_TRACE(std::string(costs.name) + (homogeneous ? ", homogeneous" : ", heterogeneous"));
-      Chain chain(costs, homogeneous);
-      chain.run();
-      chain.expect_differences();
+      for (const bool gaussian : {false, true}) {
+        SCOPED_TRACE(std::string(costs.name) + (homogeneous ? ", homogeneous" : ", heterogeneous") +
+                     (gaussian ? ", gaussian" : ", categorical"));
+        Chain chain(costs, homogeneous, gaussian);
+        chain.run();
+        chain.expect_differences();
+      }
     }
   }
 }

@@ -17,6 +17,7 @@
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
 #include "kernels/parameter_update.h"
+#include "kernels/squared_error.h"
 
 namespace ensyn::kernels {
 namespace {
@@ -192,6 +193,10 @@ TYPED_TEST(LaunchShapeTest, LossKernelsCoverExamples) {
     expect_covers(shape.grid.x, shape.block.x / 16, batch);
     EXPECT_EQ(shape.grid.z, 2U);
     EXPECT_EQ(log_softmax_shape(log_softmax).grid, (Extent{shape.grid.x, 1, 1}));
+    SquaredError<TypeParam> squares;
+    squares.networks = networks<TypeParam>(2);
+    squares.batch = batch;
+    EXPECT_EQ(squared_error_shape(squares), shape);
   }
 }
 
@@ -229,6 +234,7 @@ TYPED_TEST(LaunchShapeTest, NothingToDoGivesAnEmptyShape) {
   EXPECT_TRUE(homogeneous_update_shape(HomogeneousUpdate<TypeParam>{}).empty());
   EXPECT_TRUE(cross_entropy_shape(CrossEntropy<TypeParam>{}).empty());
   EXPECT_TRUE(log_softmax_shape(LogSoftmax<TypeParam>{}).empty());
+  EXPECT_TRUE(squared_error_shape(SquaredError<TypeParam>{}).empty());
   EXPECT_TRUE(gather_inputs_shape(GatherInputs<TypeParam>{}).empty());
   EXPECT_TRUE(rectify_shape(Rectify<TypeParam>{}).empty());
   EXPECT_TRUE(materialize_shape(Materialize<TypeParam>{}).empty());

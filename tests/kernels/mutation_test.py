@@ -36,6 +36,7 @@ BACKWARD = "NoisyBackwardTest/0.*"
 UPDATE = "ParameterUpdateTest/0.*:-*Largest*"
 HOMOGENEOUS = "HomogeneousUpdateTest/0.*:-*Largest*"
 LOSS = "CrossEntropyTest/0.AgreesWithTheOracle:CrossEntropyTest/0.*Tie*"
+SQUARES = "SquaredErrorTest/0.*"
 FINISH = "FinishStepTest/0.*"
 INITIALIZE = "InitializeTest/0.*"
 STATISTICS = "GradientStatisticsTest/0.*"
@@ -86,6 +87,10 @@ MUTANTS = [
     Mutant("forward adds half of the lanes", "noisy_forward.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), FORWARD),
     Mutant("loss adds half of the lanes", "cross_entropy.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), LOSS),
     Mutant("ties go to the higher class", "cross_entropy.cu", "other_best < best", "other_best > best", LOSS),
+    Mutant("squares add half of the lanes", "squared_error.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), SQUARES),
+    Mutant("targets of another example", "squared_error.cu", "args.targets + example_of(args.inputs, network, step, args.batch, b) *",
+           "args.targets + std::int64_t{b} *", SQUARES),
+    Mutant("the likelihood's constant left out", "squared_error.cu", "sum + args.constant", "sum", SQUARES),
     Mutant("second row of a quad's gradient", "device/gradient.h", "lower = min(row + 1, of.layer.rows - 1)",
            "lower = row", STATISTICS, "gradient_statistics.cu"),
     Mutant("costs not in the gradient", "device/adam.h", "cost * sigma.derivative", "T(0) * cost", UPDATE,

@@ -82,6 +82,7 @@ Matrix normals(const Draw& draw, int rows, int columns, Uniform kind);
 struct Data {
   Matrix features;
   std::vector<int> labels;
+  Matrix targets = {};  ///< of a gaussian likelihood, instead of labels
 };
 
 struct Term {
@@ -96,6 +97,8 @@ struct Settings {
   std::uint64_t stream = 0;
   bool homogeneous = false;
   bool variational = false;
+  bool gaussian = false;  ///< likelihood of real targets, of SD observation_sd
+  double observation_sd = 1;
   std::vector<Term> terms;
   double prior_sigma = std::numeric_limits<double>::infinity();
   double lambda = 0;
@@ -154,6 +157,11 @@ std::vector<double> log_softmax(const std::vector<double>& logits);
 int argmax(const std::vector<double>& values);
 
 std::vector<double> example(const Data& data, std::uint32_t index);
+std::vector<double> target(const Data& data, std::uint32_t index);
+
+/// Minus the log density of targets y, each Normal(output, observation_sd).
+double gaussian_nll(const Settings& settings, const std::vector<double>& output,
+                    const std::vector<double>& y);
 
 /// R(sigma) of one weight (without lambda |mu| and without the prior on mu), and its derivative.
 double reliability(const Settings& settings, double sigma);
@@ -200,6 +208,7 @@ StepReport train_step(Training& training, const Data& data);
 struct Quality {
   double accuracy = 0;
   double nll = 0;
+  double rmse = 0;
   double brier = 0;
   double ece = 0;
   double entropy = 0;
@@ -225,6 +234,16 @@ Quality quality(const std::vector<std::vector<double>>& log_probabilities, const
 
 Evaluation evaluate(const Settings& settings, const Parameters& parameters, const Data& data,
                     const EvaluationSettings& how);
+
+/// Mean and SD of each output over the draws of `evaluate`, example by example: of the outputs of a gaussian
+/// likelihood, of the probabilities of a categorical one.
+struct Moments {
+  std::vector<double> mean;
+  std::vector<double> sd;
+  std::vector<double> at_mean_weights;
+};
+Moments moments(const Settings& settings, const Parameters& parameters, const Data& data,
+                const EvaluationSettings& how);
 
 struct Energy {
   double sigma_rms = 0;

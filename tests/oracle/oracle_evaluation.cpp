@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "oracle/oracle.h"
@@ -41,11 +42,11 @@ double calibration_error(const Rows& log_probabilities, const std::vector<int>& 
   return result / static_cast<double>(labels.size());
 }
 
-/// Log probabilities of every example; each minibatch of `batch` has its own draw of the weights, unless
-/// `sample` is negative and the weights are their means.
+/// Log probabilities (or outputs of a gaussian likelihood) of every example; each minibatch of `batch` has
+/// its own draw of the weights, unless `sample` is negative and the weights are their means.
 Rows predict(const Settings& settings, const Parameters& parameters, const Data& data, int batch,
              int sample) {
-  const auto count = static_cast<int>(data.labels.size());
+  const int count = data.features.rows;
   const int batches = (count + batch - 1) / batch;
   Rows result;
   for (int index = 0; index < batches; ++index) {
@@ -54,8 +55,9 @@ Rows predict(const Settings& settings, const Parameters& parameters, const Data&
     const Layers noise = sample < 0 ? Layers{} : draw_noise(settings, step, kEvaluation);
     const Layers weights = sample_weights(settings, parameters, noise);
     for (int i = index * batch; i < std::min(count, (index + 1) * batch); ++i) {
-      result.push_back(
-          log_softmax(forward(weights, example(data, static_cast<std::uint32_t>(i))).after.back()));
+      const std::vector<double> output =
+          forward(weights, example(data, static_cast<std::uint32_t>(i))).after.back();
+      result.push_back(settings.gaussian ? output : log_softmax(output));
     }
   }
   return result;
@@ -106,12 +108,95 @@ Quality quality(const Rows& log_probabilities, const std::vector<int>& labels, i
   return result;
 }
 
-Evaluation evaluate(const Settings& settings, const Parameters& parameters, const Data& data,
-                    const EvaluationSettings& how) {
+namespace {
+
+std::vector<Rows> all_draws(const Settings& settings, const Parameters& parameters, const Data& data,
+                            const EvaluationSettings& how) {
   std::vector<Rows> draws;
   for (int sample = 0; sample < how.samples; ++sample) {
     draws.push_back(predict(settings, parameters, data, how.batch, sample));
   }
+  return draws;
+}
+
+/// Of predictions that are mixtures of Gaussians: draws[k][i] are the means of the k-th for example i.
+Quality gaussian_quality(const Settings& settings, const std::vector<Rows>& draws, const Data& data) {
+  Quality result;
+  const auto count = static_cast<double>(data.targets.rows);
+  double squares = 0;
+  for (int i = 0; i < data.targets.rows; ++i) {
+    const std::vector<double> y = target(data, static_cast<std::uint32_t>(i));
+    double smallest = std::numeric_limits<double>::infinity();
+    for (const Rows& draw : draws) {
+      smallest = std::min(smallest, gaussian_nll(settings, draw[static_cast<std::size_t>(i)], y));
+    }
+    double density = 0;  // relative to the largest of the draws
+    std::vector<double> mean(y.size());
+    for (const Rows& draw : draws) {
+      const std::vector<double>& f = draw[static_cast<std::size_t>(i)];
+      density += std::exp(smallest - gaussian_nll(settings, f, y)) / static_cast<double>(draws.size());
+      for (std::size_t k = 0; k < y.size(); ++k) mean[k] += f[k] / static_cast<double>(draws.size());
+    }
+    result.nll += (smallest - std::log(density)) / count;
+    for (std::size_t k = 0; k < y.size(); ++k) squares += (y[k] - mean[k]) * (y[k] - mean[k]);
+  }
+  result.rmse = std::sqrt(squares / (count * data.targets.columns));
+  return result;
+}
+
+/// Every example's mean output over the draws.
+Rows mean_outputs(const std::vector<Rows>& draws) {
+  Rows result = draws.front();
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    for (std::size_t k = 0; k < result[i].size(); ++k) {
+      result[i][k] = 0;
+      for (const Rows& draw : draws) result[i][k] += draw[i][k] / static_cast<double>(draws.size());
+    }
+  }
+  return result;
+}
+
+Evaluation evaluate_gaussian(const Settings& settings, const Parameters& parameters, const Data& data,
+                             const EvaluationSettings& how) {
+  const std::vector<Rows> draws = all_draws(settings, parameters, data, how);
+  const std::vector<Rows> averaged =
+      how.average_log_probabilities ? std::vector<Rows>(1, mean_outputs(draws)) : draws;
+  Evaluation result;
+  result.mean = gaussian_quality(settings, {predict(settings, parameters, data, how.batch, -1)}, data);
+  result.sample = gaussian_quality(settings, {draws.front()}, data);
+  result.average = gaussian_quality(settings, averaged, data);
+  return result;
+}
+
+}  // namespace
+
+Moments moments(const Settings& settings, const Parameters& parameters, const Data& data,
+                const EvaluationSettings& how) {
+  const std::vector<Rows> draws = all_draws(settings, parameters, data, how);
+  const Rows at_mean = predict(settings, parameters, data, how.batch, -1);
+  const auto value = [&](double output) { return settings.gaussian ? output : std::exp(output); };
+  const auto count = static_cast<double>(draws.size());
+  Moments result;
+  for (std::size_t i = 0; i < at_mean.size(); ++i) {
+    for (std::size_t k = 0; k < at_mean[i].size(); ++k) {
+      double mean = 0;
+      double variance = 0;
+      for (const Rows& draw : draws) mean += value(draw[i][k]) / count;
+      for (const Rows& draw : draws) variance += std::pow(value(draw[i][k]) - mean, 2) / (count - 1);
+      result.mean.push_back(mean);
+      result.sd.push_back(count > 1 ? std::sqrt(variance) : 0);
+      result.at_mean_weights.push_back(value(at_mean[i][k]));
+    }
+  }
+  return result;
+}
+
+Evaluation evaluate(const Settings& settings, const Parameters& parameters, const Data& data,
+                    const EvaluationSettings& how) {
+  if (settings.gaussian) {
+    return evaluate_gaussian(settings, parameters, data, how);
+  }
+  const std::vector<Rows> draws = all_draws(settings, parameters, data, how);
   Evaluation result;
   Rows average;
   for (std::size_t i = 0; i < data.labels.size(); ++i) {

@@ -133,6 +133,24 @@ std::vector<double> example(const Data& data, std::uint32_t index) {
   return result;
 }
 
+std::vector<double> target(const Data& data, std::uint32_t index) {
+  std::vector<double> result;
+  for (int column = 0; column < data.targets.columns; ++column) {
+    result.push_back(data.targets.at(static_cast<int>(index), column));
+  }
+  return result;
+}
+
+double gaussian_nll(const Settings& settings, const std::vector<double>& output,
+                    const std::vector<double>& y) {
+  const double variance = std::pow(settings.observation_sd, 2);
+  double result = 0;
+  for (std::size_t k = 0; k < y.size(); ++k) {
+    result += std::pow(y[k] - output[k], 2) / (2 * variance) + 0.5 * std::log(2 * std::acos(-1.0) * variance);
+  }
+  return result;
+}
+
 double reliability(const Settings& settings, double sigma) {
   if (settings.variational) {
     return -std::log(sigma) + sigma * sigma / (2 * settings.prior_sigma * settings.prior_sigma);
@@ -183,8 +201,14 @@ std::size_t weight_count(const Layers& layers) {
   return count;
 }
 
-void look_at(const Forward& activations, int label, StepReport& report) {
-  const std::vector<double>& logits = activations.after.back();
+void look_at_prediction(const Settings& settings, const std::vector<double>& output, const Data& data,
+                        std::uint32_t index, StepReport& report) {
+  if (settings.gaussian) {
+    report.nll += gaussian_nll(settings, output, target(data, index));
+    return;
+  }
+  const std::vector<double>& logits = output;
+  const int label = data.labels[index];
   report.nll -= log_softmax(logits)[static_cast<std::size_t>(label)];
   const int best = argmax(logits);
   report.correct += best == label ? 1 : 0;
@@ -193,6 +217,11 @@ void look_at(const Forward& activations, int label, StepReport& report) {
       report.tie = std::min(report.tie, logits[static_cast<std::size_t>(best)] - logits[k]);
     }
   }
+}
+
+void look_at(const Settings& settings, const Forward& activations, const Data& data, std::uint32_t index,
+             StepReport& report) {
+  look_at_prediction(settings, activations.after.back(), data, index, report);
   for (std::size_t layer = 1; layer < activations.before.size(); ++layer) {
     const bool is_hidden = layer + 1 < activations.before.size();
     for (const double value : activations.before[layer]) {
@@ -202,14 +231,30 @@ void look_at(const Forward& activations, int label, StepReport& report) {
   }
 }
 
-/// Adds the gradient of one example's NLL in the weights to `sum`.
-void add_weight_gradient(const Layers& weights, const Forward& activations, int label, Layers& sum) {
-  // delta = dNLL / d(input of the layer's activation); at the logits, softmax minus one-hot.
-  std::vector<double> delta = log_softmax(activations.after.back());
-  for (double& value : delta) {
-    value = std::exp(value);
+/// dNLL / d(output): softmax minus one-hot, or error over variance.
+std::vector<double> output_gradient(const Settings& settings, const std::vector<double>& output,
+                                    const Data& data, std::uint32_t index) {
+  std::vector<double> delta(output.size());
+  if (settings.gaussian) {
+    const std::vector<double> y = target(data, index);
+    for (std::size_t k = 0; k < delta.size(); ++k) {
+      delta[k] = (output[k] - y[k]) / std::pow(settings.observation_sd, 2);
+    }
+    return delta;
   }
-  delta[static_cast<std::size_t>(label)] -= 1;
+  const std::vector<double> log_p = log_softmax(output);
+  for (std::size_t k = 0; k < delta.size(); ++k) {
+    delta[k] = std::exp(log_p[k]);
+  }
+  delta[static_cast<std::size_t>(data.labels[index])] -= 1;
+  return delta;
+}
+
+/// Adds the gradient of one example's NLL in the weights to `sum`.
+void add_weight_gradient(const Settings& settings, const Layers& weights, const Forward& activations,
+                         const Data& data, std::uint32_t index, Layers& sum) {
+  // delta = dNLL / d(input of the layer's activation).
+  std::vector<double> delta = output_gradient(settings, activations.after.back(), data, index);
   for (std::size_t layer = weights.size(); layer-- > 0;) {
     const Matrix& w = weights[layer];
     const std::vector<double>& x = activations.after[layer];
@@ -237,7 +282,7 @@ double objective(const Settings& settings, const Parameters& parameters, const L
   const Layers weights = sample_weights(settings, parameters, noise);
   StepReport report;
   for (const std::uint32_t index : minibatch) {
-    look_at(forward(weights, example(data, index)), data.labels[index], report);
+    look_at(settings, forward(weights, example(data, index)), data, index, report);
   }
   double costs = 0;
   for (int layer = 0; layer < settings.layers(); ++layer) {
@@ -259,8 +304,8 @@ Parameters gradient(const Settings& settings, const Parameters& parameters, cons
   Layers weight_gradient = zeros(settings).mu;
   for (const std::uint32_t index : minibatch) {
     const Forward activations = forward(weights, example(data, index));
-    look_at(activations, data.labels[index], seen);
-    add_weight_gradient(weights, activations, data.labels[index], weight_gradient);
+    look_at(settings, activations, data, index, seen);
+    add_weight_gradient(settings, weights, activations, data, index, weight_gradient);
   }
   Parameters result = zeros(settings);
   const double scale = cost_scale(settings);

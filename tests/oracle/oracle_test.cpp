@@ -121,6 +121,11 @@ std::vector<Case> gradient_cases() {
     s.variational = true;
     s.prior_sigma = 0.4;
   });
+  add("gaussian_likelihood", [](Settings& s) {
+    s.gaussian = true;
+    s.observation_sd = 0.6;
+    s.terms = {{2.0, 0.3}};
+  });
   add("everything", [](Settings& s) {
     s.terms = {{0.5, 1.0}, {2.0, 0.2}};
     s.lambda = 0.4;
@@ -136,6 +141,8 @@ oracle::Data small_data() {
     }
     data.labels.push_back(i * i % 3);
   }
+  data.targets = Matrix(10, 3);
+  for (int i = 0; i < 30; ++i) data.targets.values[static_cast<std::size_t>(i)] = std::cos(0.3 + 1.7 * i);
   return data;
 }
 
@@ -253,6 +260,13 @@ TEST(OracleEvaluationTest, QualityOfAHandWorkedExample) {
   const double entropy0 = 0.5 * std::log(2.0) + 0.5 * std::log(4.0);
   const double entropy1 = -(0.6 * std::log(0.6) + 0.3 * std::log(0.3) + 0.1 * std::log(0.1));
   EXPECT_NEAR(quality.entropy, (entropy0 + entropy1) / 2, 1e-15);
+}
+
+TEST(OracleEvaluationTest, GaussianNllOfAHandWorkedExample) {
+  Settings settings;
+  settings.observation_sd = 2;
+  // (3^2 + 1^2) / (2 * 4) + 2 ln(2 sqrt(2 pi))
+  EXPECT_NEAR(oracle::gaussian_nll(settings, {1, 5}, {4, 4}), 1.25 + 2 * 1.6120857137646180, 1e-14);
 }
 
 TEST(OracleEvaluationTest, TiesGoToTheLowestClass) {

@@ -153,6 +153,22 @@ void add_costs(std::vector<Case>& all) {
                           })}));
 }
 
+/// The gaussian likelihood: one output, as many as lanes, more, and members of all kinds.
+void add_regressions(std::vector<Case>& all) {
+  const auto add = [&](const char* name, std::vector<int> sizes, int batch,
+                       std::vector<NetworkConfig> members, double observation_sd) {
+    Case test = make_case(name, std::move(sizes), batch, std::move(members));
+    test.config.architecture.likelihood = ensyn::Likelihood::gaussian;
+    test.config.architecture.observation_sd = observation_sd;
+    all.push_back(test);
+  };
+  add("regression_minimal", {1, 1}, 1, {heterogeneous({{0.5, 2.0}})}, 1.3);
+  add("regression", {1, 20, 1}, 20, {heterogeneous({{2.0, 0.3}})}, 0.7);
+  add("regression_outputs_16", {5, 7, 16}, 21, {heterogeneous({{2.0 / 3, 1.0}})}, 0.9);
+  add("regression_outputs_33", {4, 33}, 5, {homogeneous({{0.5, 1.0}})}, 2.5);
+  add("regression_population", {6, 9, 3}, 20, mixed_members(), 1.1);
+}
+
 void add_populations(std::vector<Case>& all) {
   all.push_back(make_case("population", {6, 9, 4}, 20, mixed_members()));
   Case own = make_case("population_own_order", {6, 9, 4}, 21, mixed_members());
@@ -176,6 +192,7 @@ std::vector<Case> cases(ensyn::Precision precision) {
   std::vector<Case> all;
   add_architectures(all);
   add_costs(all);
+  add_regressions(all);
   add_populations(all);
   for (Case& test : all) {
     test.config.precision = precision;
@@ -197,10 +214,14 @@ ensyn::Dataset make_data(const ensyn::Architecture& architecture, std::size_t co
                          unsigned seed) {
   // Only the engine's raw numbers are used: what distributions make of them differs between libraries.
   std::mt19937 generator(seed);
-  std::vector<std::uint8_t> labels(count);
+  const bool is_regression = architecture.likelihood == ensyn::Likelihood::gaussian;
+  std::vector<std::uint8_t> labels(is_regression ? 0 : count);
   for (std::uint8_t& label : labels) {
     label = static_cast<std::uint8_t>(generator() % static_cast<unsigned>(architecture.outputs()));
   }
+  const auto number = [&] { return 3.4F * (static_cast<float>(generator() % 65536) / 65536.0F - 0.5F); };
+  std::vector<float> targets(is_regression ? count * static_cast<std::size_t>(architecture.outputs()) : 0);
+  for (float& target : targets) target = number();
   const std::size_t elements = count * static_cast<std::size_t>(architecture.inputs());
   if (holds_bytes) {
     std::vector<std::uint8_t> bytes(elements);
@@ -213,7 +234,11 @@ ensyn::Dataset make_data(const ensyn::Architecture& architecture, std::size_t co
   std::vector<float> floats(elements);
   for (float& value : floats) {
     const bool is_zero = generator() % 8 == 0;
-    value = is_zero ? 0.0F : 3.4F * (static_cast<float>(generator() % 65536) / 65536.0F - 0.5F);
+    value = is_zero ? 0.0F : number();
+  }
+  if (is_regression) {
+    return ensyn::Dataset::from_targets(std::move(floats), std::move(targets), architecture.inputs(),
+                                        architecture.outputs());
   }
   return ensyn::Dataset::from_floats(std::move(floats), std::move(labels), architecture.inputs(),
                                      architecture.outputs());
@@ -241,7 +266,10 @@ ensyn::ExecutionConfig under_test() {
 }
 
 oracle::Data to_oracle(const ensyn::Dataset& data) {
-  oracle::Data result{oracle::Matrix(static_cast<int>(data.size()), data.feature_count()), {}};
+  const int count = static_cast<int>(data.size());
+  oracle::Data result{
+      oracle::Matrix(count, data.feature_count()), {}, oracle::Matrix(count, data.target_count())};
+  result.targets.values.assign(data.targets().begin(), data.targets().end());
   for (std::size_t i = 0; i < result.features.values.size(); ++i) {
     if (data.holds_bytes()) {
       const ensyn::Normalization& how = data.normalization();
@@ -262,6 +290,8 @@ oracle::Settings to_oracle(const ensyn::PopulationConfig& config, int member, st
   result.stream = network.stream.value_or(static_cast<std::uint32_t>(member));
   result.homogeneous = network.noise == NoiseKind::homogeneous;
   result.variational = network.objective == Objective::variational;
+  result.gaussian = config.architecture.likelihood == ensyn::Likelihood::gaussian;
+  result.observation_sd = config.architecture.observation_sd;
   for (const CostTerm& term : network.costs) {
     result.terms.push_back({term.rho, term.c});
   }

@@ -53,7 +53,7 @@ std::vector<double> readings(const Population& population, const ensyn::Dataset&
   for (const ensyn::Evaluation& evaluation : population.evaluate(data, {3, 20})) {
     for (const auto* quality : {&evaluation.mean, &evaluation.sample, &evaluation.average}) {
       result.insert(result.end(), {quality->accuracy, quality->nll, quality->brier, quality->ece,
-                                   quality->predictive_entropy});
+                                   quality->predictive_entropy, quality->rmse});
     }
     result.push_back(evaluation.mutual_information);
   }
@@ -66,9 +66,9 @@ class ReproducibilityTest : public ::testing::TestWithParam<Precision> {
 };
 
 TEST_P(ReproducibilityTest, ThreadsAndInstructionSetsDoNotShow) {
-  for (const std::string name :
-       {"population", "population_own_order", "population_of_two", "four_layers", "wide_batch_21",
-        "wide_batch_1", "input_785", "bytes", "minimal", "sigma_1e_4"}) {
+  for (const std::string name : {"population", "population_own_order", "population_of_two", "four_layers",
+                                 "wide_batch_21", "wide_batch_1", "input_785", "bytes", "minimal",
+                                 "sigma_1e_4", "regression_population", "regression_outputs_33"}) {
     const Case test = case_of(name);
     const ensyn::Dataset data = parity::make_data(test);
     const auto run = [&](const std::string& set, int threads) {
@@ -103,8 +103,8 @@ TEST_P(ReproducibilityTest, InterruptionsDoNotShow) {
 }
 
 TEST_P(ReproducibilityTest, SavingAndLoadingDoNotShow) {
-  for (const std::string name :
-       {"population", "population_own_order", "minimal_batch_21", "bytes", "largest_keys"}) {
+  for (const std::string name : {"population", "population_own_order", "minimal_batch_21", "bytes",
+                                 "largest_keys", "regression_population"}) {
     const Case test = case_of(name);
     const ensyn::Dataset data = parity::make_data(test);
     const std::filesystem::path file = std::filesystem::path(::testing::TempDir()) /

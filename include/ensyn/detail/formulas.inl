@@ -279,3 +279,16 @@ ENSYN_FN V relu(V x) {
   const V zero = constant<V>(Element<V>(0));
   return select(less(x, zero), zero, x);
 }
+
+template <class V>
+struct SquaredError {
+  V nll, slope;
+};
+
+/// (f - y)^2 / (2 eps^2) of one output f with target y, and its derivative in f.
+template <class V>
+ENSYN_FN SquaredError<V> squared_error(V output, V target, Element<V> inverse_variance) {
+  const V difference = output - target;
+  const V slope = difference * constant<V>(inverse_variance);
+  return {constant<V>(Element<V>(0.5)) * difference * slope, slope};
+}
