@@ -10,6 +10,7 @@
 #include "ensyn/noise.h"
 #include "host/backend.h"
 #include "host/checkpoint.h"
+#include "host/cpu/signature_meter.h"
 #include "host/energy.h"
 
 namespace ensyn {
@@ -46,11 +47,12 @@ void check_agreement(const PopulationConfig& config, const Dataset& data) {
 struct Population::Impl {
   PopulationConfig config;
   Dataset data;
+  ExecutionConfig execution;
   std::unique_ptr<Engine> engine;
   std::uint64_t step = 0;
 
-  Impl(PopulationConfig population, Dataset train_data, const ExecutionConfig& execution)
-      : config(std::move(population)), data(std::move(train_data)) {
+  Impl(PopulationConfig population, Dataset train_data, ExecutionConfig how)
+      : config(std::move(population)), data(std::move(train_data)), execution(std::move(how)) {
     config.validate();
     execution.validate();
     check_agreement(config, data);
@@ -163,6 +165,17 @@ std::vector<Prediction> Population::predict(const Dataset& data, const Evaluatio
   config.validate();
   check_features(impl_->config.architecture, data);
   return impl_->engine->predict(data, config);
+}
+
+Signatures Population::signatures(int member, const SignatureConfig& config) const {
+  impl_->check_member(member);
+  SignatureConfig complete = config;
+  complete.validate();
+  if (!complete.first_epoch) {
+    complete.first_epoch = (impl_->step + steps_per_epoch() - 1) / steps_per_epoch();
+  }
+  const NetworkState state = impl_->engine->read(member);
+  return cpu::measure_signatures({impl_->config, member, state, impl_->data}, complete, impl_->execution);
 }
 
 LayerParameters Population::parameters(int member, int layer) const {

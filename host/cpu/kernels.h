@@ -112,6 +112,19 @@ struct LossArgs {
       nullptr;  ///< per example, 1 when the most probable class (lowest index of equals) is right
 };
 
+/// With g = the gradient in mu of four rows, costs on mu included: squared += g^2, absolute += |g|. Arrays
+/// are kRowGroup rows of blocks * 16.
+template <class T>
+struct GradientPowers {
+  UpdateInput<T> gradient;
+  int blocks = 0;
+  const T* mu = nullptr;
+  T magnitude = 0;         ///< lambda B/N
+  T inverse_variance = 0;  ///< of the prior, times B/N
+  T* squared = nullptr;
+  T* absolute = nullptr;
+};
+
 template <class T>
 struct KernelTable {
   /// Adam on a row group of a heterogeneous layer from `update`, when given; then, when `sample` is given,
@@ -125,6 +138,10 @@ struct KernelTable {
   /// weights = mu + sigma * noise of a row group given as rows x stride arrays; `state` of the group is
   /// ignored.
   void (*sample_plain)(const RowGroup<T>&, const T* mu, const T* sigma, const SampleOutput<T>&);
+  void (*add_gradient_powers)(const GradientPowers<T>&);
+  /// sums[row][column] += sum over b of delta[b][row] * input[b][column]; sums is kRowGroup rows of blocks *
+  /// 16.
+  void (*add_products)(const UpdateInput<T>&, int blocks, T* sums);
   void (*forward)(const ForwardArgs<T>&);
   void (*backward)(const BackwardArgs<T>&);
   void (*loss)(const LossArgs<T>&);

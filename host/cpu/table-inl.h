@@ -10,6 +10,7 @@
 #  include "host/cpu/advance-inl.h"
 #  include "host/cpu/dense-inl.h"
 #  include "host/cpu/kernels.h"
+#  include "host/cpu/signatures-inl.h"
 #  include "host/cpu/softmax-inl.h"
 
 namespace ensyn::HWY_NAMESPACE {
@@ -20,6 +21,8 @@ inline constexpr cpu::KernelTable<T> kTable{
     .update_homogeneous = update_homogeneous<T>,
     .sample_homogeneous = sample_homogeneous<T>,
     .sample_plain = sample_plain<T>,
+    .add_gradient_powers = add_gradient_powers<T>,
+    .add_products = add_products<T>,
     .forward = forward<T>,
     .backward = backward<T>,
     .loss = loss<T>,

@@ -12,6 +12,7 @@
 #include "ensyn/noise.h"
 #include "ensyn/ops.h"
 #include "ensyn/population.h"
+#include "ensyn/signatures.h"
 #include "ensyn/statistics.h"
 #include "ensyn/theory.h"
 #include "ensyn/version.h"

@@ -31,6 +31,9 @@ class Network {
   [[nodiscard]] Prediction predict(const Dataset& data, const EvaluationConfig& config = {}) const {
     return population_.predict(data, config).front();
   }
+  [[nodiscard]] Signatures signatures(const SignatureConfig& config = {}) const {
+    return population_.signatures(0, config);
+  }
   [[nodiscard]] LayerParameters parameters(int layer) const { return population_.parameters(0, layer); }
   void set_parameters(int layer, const LayerParameters& values) {
     population_.set_parameters(0, layer, values);

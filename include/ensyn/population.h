@@ -14,6 +14,7 @@
 #include "ensyn/dataset.h"
 #include "ensyn/evaluation.h"
 #include "ensyn/export.h"
+#include "ensyn/signatures.h"
 
 namespace ensyn {
 
@@ -79,6 +80,12 @@ class ENSYN_API Population {
   /// \throws ConfigError when the features do not fit the architecture.
   [[nodiscard]] std::vector<Prediction> predict(const Dataset& data,
                                                 const EvaluationConfig& config = {}) const;
+
+  /// What signatures.h describes, of one member on the training set. Computed on the CPU, wherever the
+  /// population trains. Pure: neither parameters nor training noise change. \throws ConfigError,
+  /// OutOfMemoryError, DeviceError on an instruction set that cannot run here, Error where a gradient is not
+  /// finite
+  [[nodiscard]] Signatures signatures(int member, const SignatureConfig& config = {}) const;
 
   /// \throws ConfigError when member or layer is out of range.
   [[nodiscard]] LayerParameters parameters(int member, int layer) const;
