@@ -12,6 +12,7 @@
 #include "host/cpu/activations.h"
 #include "host/cpu/member.h"
 #include "host/cpu/output_curvature.h"
+#include "host/cpu/squared_error.h"
 #include "host/cpu/team.h"
 #include "host/step_constants.h"
 
@@ -49,8 +50,11 @@ void move_into(Array<double>& total, Array<T>& part) {
 /// What one thread needs.
 template <class T>
 struct Workspace {
-  Workspace(const std::vector<LayerShape>& shapes, int batch)
-      : minibatch(shapes.front(), batch), activations(shapes, batch), curvature(batch, shapes.back().rows) {
+  Workspace(const Architecture& architecture, const std::vector<LayerShape>& shapes, int batch)
+      : minibatch(shapes.front(), batch,
+                  architecture.likelihood == Likelihood::gaussian ? architecture.outputs() : 0),
+        activations(shapes, batch),
+        curvature(architecture, batch) {
     const auto examples = static_cast<std::size_t>(batch);
     nll.resize(examples);
     correct.resize(examples);
@@ -114,7 +118,8 @@ class Meter {
   Signatures run(ThreadPool& pool) {
     std::vector<std::unique_ptr<Workspace<T>>> workspaces;
     for (int r = 0; r < pool.size(); ++r) {
-      workspaces.push_back(std::make_unique<Workspace<T>>(shapes(), batch_));
+      workspaces.push_back(
+          std::make_unique<Workspace<T>>(network_.population.architecture, shapes(), batch_));
       if (config_.at_mean) copy_means(*workspaces.back());
     }
     for (int e = 0; e < config_.epochs; ++e) {
@@ -178,19 +183,36 @@ class Meter {
     auto& act = work.activations;
     act.forward_first(kernels_, work.minibatch, weights[0], 0, shapes()[0].rows, batch_);
     act.forward_hidden(kernels_, weights, 0, batch_);
-    const int last = act.layers() - 1;
-    kernels_.loss({.logits = act.output(last),
-                   .stride = act.output_stride(last),
-                   .classes = shapes().back().rows,
-                   .batch = batch_,
-                   .labels = work.minibatch.labels.data(),
-                   .nll = work.nll.data(),
-                   .correct = work.correct.data()});
-    work.curvature.take(act.delta(last), act.output_stride(last), work.minibatch.labels);
+    loss(work);
     act.backward(kernels_, weights, 0, batch_);
     add_gradients(work);
     add_inputs(work);
     add_hessian(work, weights);
+  }
+
+  /// Outputs become their gradients; their curvature is kept.
+  void loss(Workspace<T>& work) const {
+    auto& act = work.activations;
+    const int last = act.layers() - 1, outputs = shapes().back().rows, stride = act.output_stride(last);
+    if (network_.population.architecture.likelihood == Likelihood::gaussian) {
+      squared_error<T>({.outputs = act.output(last),
+                        .stride = stride,
+                        .count = outputs,
+                        .batch = batch_,
+                        .targets = work.minibatch.targets.data(),
+                        .constants = GaussianConstants<T>::of(network_.population.architecture),
+                        .nll = work.nll.data(),
+                        .correct = work.correct.data()});
+      return;
+    }
+    kernels_.loss({.logits = act.output(last),
+                   .stride = stride,
+                   .classes = outputs,
+                   .batch = batch_,
+                   .labels = work.minibatch.labels.data(),
+                   .nll = work.nll.data(),
+                   .correct = work.correct.data()});
+    work.curvature.take(act.delta(last), stride, work.minibatch.labels);
   }
 
   /// Rows [4 group, 4 group + 4) of a product of `deltas` with `inputs`.
