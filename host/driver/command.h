@@ -41,8 +41,15 @@ struct Argument {
   std::string help;
 };
 
-/// One subcommand. The parse of the command line fills `flags` and what `switches` and `argument` point to,
-/// which are kept alive by `run`.
+/// Arguments without a flag, of which at least one must be given.
+struct Arguments {
+  std::string name;
+  std::vector<std::string>* values;
+  std::string help;
+};
+
+/// One subcommand. The parse of the command line fills `flags` and what `switches`, `argument` and
+/// `arguments` point to, which are kept alive by `run`.
 struct Command {
   std::string name;
   std::string help;
@@ -51,12 +58,14 @@ struct Command {
   std::vector<Switch> switches;
   std::optional<Argument> argument;
   std::function<void()> run;
+  std::optional<Arguments> arguments = std::nullopt;
 };
 
 [[nodiscard]] Command train_command();
 [[nodiscard]] Command evaluate_command();
 [[nodiscard]] Command biophysics_command();
 [[nodiscard]] Command experiments_command();
+[[nodiscard]] Command report_command();
 [[nodiscard]] Command info_command();
 
 }  // namespace ensyn::driver

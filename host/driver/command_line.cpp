@@ -33,6 +33,10 @@ void declare(CLI::App& parent, const Command& command) {
     const Argument& argument = *command.argument;
     app.add_option(argument.name, *argument.value, argument.help)->required()->option_text(" ");
   }
+  if (command.arguments) {
+    const Arguments& arguments = *command.arguments;
+    app.add_option(arguments.name, *arguments.values, arguments.help)->required()->option_text("...");
+  }
   declare_options(app, command.options, command.flags.given);
   app.add_option("--config", command.flags.config_file,
                  "JSON file of settings, flags' names with _ for -; flags go before it")

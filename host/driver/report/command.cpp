@@ -1,0 +1,61 @@
+/// \file
+/// `ensyn report DIR...`: figures and a page from run folders.
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/driver/command.h"
+#include "host/driver/report/report.h"
+
+namespace ensyn::driver {
+namespace {
+
+struct ReportFlags : CommonFlags {
+  std::vector<std::string> folders;
+};
+
+const OptionTable& report_options() {
+  static const OptionTable table = {
+      {"reference", Kind::text, "DIR", "",
+       "folder with the paper's numbers, paper_tradeoff.csv and paper_signatures.csv, to draw beside"},
+      {"seed", Kind::seed, "SEED", "", "accepted, as by every command; changes nothing here"},
+      {"device", Kind::text, "NAME", "", "accepted, as by every command; changes nothing here"},
+      {"threads", Kind::whole, "N", "", "accepted, as by every command; changes nothing here", 0},
+      {"out", Kind::text, "DIR", "ensyn-report", "folder for report.html, figures/ and tables/"},
+  };
+  return table;
+}
+
+void run_report(const ReportFlags& flags) {
+  Values values;
+  flags.overlay(values, report_options());
+  report::ReportSettings settings;
+  settings.folders.assign(flags.folders.begin(), flags.folders.end());
+  if (values.has("reference")) settings.reference = values.get<std::string>("reference", {});
+  settings.out = values.get("out", settings.out.string());
+  const report::ReportResult result = report::make_report(settings);
+  if (flags.json) std::cout << to_json(result, settings.out).dump(2) << '\n';
+  if (flags.prints_text()) std::cout << to_text(result, settings.out);
+  if (!result.problem.empty()) {
+    std::cout.flush();
+    throw Error(result.problem + "; the tables and report.html without figures are in " +
+                settings.out.string());
+  }
+}
+
+}  // namespace
+
+Command report_command() {
+  const auto flags = std::make_shared<ReportFlags>();
+  return {"report",
+          "figures and one page, report.html, from the folders of runs",
+          report_options(),
+          *flags,
+          {},
+          std::nullopt,
+          [flags] { run_report(*flags); },
+          Arguments{"DIR", &flags->folders, "folders of runs, or folders of such"}};
+}
+
+}  // namespace ensyn::driver

@@ -1,0 +1,87 @@
+/// \file
+/// A figure as data: panels of series. From it come the gnuplot script and the CSV file beside the picture.
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ensyn::driver::report {
+
+/// Okabe and Ito's colours, which colour-blind people can tell apart, and two greys.
+enum class Colour { black, orange, sky_blue, green, yellow, blue, vermilion, purple, grey, light_grey };
+
+enum class Mark {
+  line,
+  dashed,
+  dotted,
+  line_points,  ///< the series' symbol on a line
+  points,       ///< the series' symbol, filled
+  open_points,  ///< the series' symbol, not filled
+  dots,         ///< small filled circles for many points
+  band,         ///< between `low` and `high`, shaded
+};
+
+enum class Symbol { circle, square, triangle, inverted_triangle, diamond };
+
+struct Style {
+  Mark mark = Mark::line;
+  Colour colour = Colour::black;
+  Symbol symbol = Symbol::circle;
+};
+
+/// What one curve or cloud shows. Values that are not finite are gaps.
+struct Series {
+  std::string label;  ///< in the legend once per figure, and in the CSV file
+  Style style;
+  std::vector<double> x, y;       ///< y is empty for a band
+  std::vector<double> low = {};   ///< of a band
+  std::vector<double> high = {};  ///< of a band
+  bool in_legend = true;
+  bool sets_range = true;  ///< whether the axes must hold all of it
+};
+
+struct Axis {
+  std::string label;  ///< with the unit; gnuplot's enhanced text
+  bool logarithmic = false;
+  std::optional<double> from = std::nullopt, to = std::nullopt;  ///< instead of what the series need
+};
+
+struct Panel {
+  std::string title;  ///< gnuplot's enhanced text; may have two lines
+  Axis x, y;
+  std::vector<Series> series;
+  bool square = false;  ///< one unit is as long on both axes
+};
+
+struct Figure {
+  std::string name;     ///< of the files, for example `fig2`
+  std::string title;    ///< plain text
+  std::string caption;  ///< plain text
+  std::size_t columns = 1;
+  std::vector<Panel> panels;  ///< row by row
+  bool shared_rows = true;    ///< the panels of a row have one range on each axis
+};
+
+/// Points that a scatter panel shows of its many, so that a picture of `clouds` of them stays well under 2
+/// MB.
+[[nodiscard]] std::size_t points_per_cloud(std::size_t clouds);
+
+/// At most `count` of the numbers below `size`, ascending, without pattern: always the same ones.
+[[nodiscard]] std::vector<std::size_t> spread_indices(std::size_t size, std::size_t count);
+
+/// `panel,series,x,y,low,high`, a row per value.
+[[nodiscard]] std::string to_csv(const Figure& figure);
+
+enum class Format { svg, png };
+
+/// The script that draws the figure on gnuplot's standard output.
+[[nodiscard]] std::string to_gnuplot(const Figure& figure, Format format);
+
+/// gnuplot's SVG with its ids made the figure's own, so that several can stand in one HTML file, and with the
+/// figure's title and caption for those who cannot see it.
+[[nodiscard]] std::string own_svg(std::string svg, const Figure& figure);
+
+}  // namespace ensyn::driver::report

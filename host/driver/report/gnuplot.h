@@ -1,0 +1,29 @@
+/// \file
+/// The program gnuplot as a child process: a script in, a picture out, nothing on disk and no shell between.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace ensyn::driver::report {
+
+class Gnuplot {
+ public:
+  /// Looks for gnuplot 5.4 or newer on PATH. Without one, `problem` says what is missing and what to install.
+  Gnuplot();
+
+  [[nodiscard]] bool usable() const { return problem_.empty(); }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+  /// Runs `script` and gives back what it wrote to standard output, where a terminal without `set output`
+  /// writes its picture. \param what names the picture in messages
+  /// \throws Error with gnuplot's own words when it fails, complains or writes nothing
+  [[nodiscard]] std::string run(std::string_view script, const std::string& what) const;
+
+ private:
+  std::filesystem::path program_;
+  std::string problem_;
+};
+
+}  // namespace ensyn::driver::report

@@ -1,0 +1,33 @@
+/// \file
+/// The pieces of report.html: one file that needs nothing else, no script and no network.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ensyn::driver::report {
+
+/// Text as HTML shows it literally, in elements and in quoted attributes.
+[[nodiscard]] std::string escaped(std::string_view text);
+
+/// A table of numbers: in report.html, and as `tables/NAME.csv` beside it.
+struct NumberTable {
+  std::string name;     ///< of the file
+  std::string caption;  ///< plain text
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;  ///< plain text, as wide as `columns`
+};
+
+[[nodiscard]] std::string to_html(const NumberTable& table);
+
+/// `<img>` with the picture in it. \param bytes of a PNG
+[[nodiscard]] std::string png_image(std::string_view bytes, const std::string& description);
+
+/// What of an SVG file can stand in an HTML file: the element, without the XML declaration before it.
+[[nodiscard]] std::string inline_svg(const std::string& svg);
+
+/// The whole page. \param body HTML
+[[nodiscard]] std::string page(const std::string& title, const std::string& body);
+
+}  // namespace ensyn::driver::report

@@ -1,0 +1,150 @@
+#include "host/driver/report/report.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "ensyn/ensyn.h"
+#include "host/driver/report/gnuplot.h"
+#include "host/driver/run_folder.h"
+#include "host/io/file.h"
+
+namespace ensyn::driver::report {
+namespace {
+
+/// Larger pictures go into the page as PNG.
+constexpr std::size_t kLargestInlineSvg = 400'000;
+
+/// Settings that say where and how fast a run was computed, not what was computed.
+bool is_about_machine(const std::string& key) {
+  return key == "device" || key == "device_index" || key == "threads" || key == "instruction_set" ||
+         key == "out";
+}
+
+class Writer {
+ public:
+  explicit Writer(std::filesystem::path out) : out_(std::move(out)) {
+    create_folder(out_ / "figures");
+    create_folder(out_ / "tables");
+  }
+
+  [[nodiscard]] const Gnuplot& gnuplot() const { return gnuplot_; }
+  [[nodiscard]] const std::vector<std::string>& drawn() const { return drawn_; }
+
+  std::string section(const Section& section) {
+    std::string html = "<section>\n<h2>" + escaped(section.title) + "</h2>\n";
+    for (const std::string& paragraph : section.paragraphs) html += "<p>" + escaped(paragraph) + "</p>\n";
+    for (const Figure& one : section.figures) html += figure(one);
+    for (const NumberTable& one : section.tables) html += table(one);
+    return html + "</section>\n";
+  }
+
+ private:
+  std::string figure(const Figure& figure) {
+    const auto file = [&](const char* ending) { return out_ / "figures" / (figure.name + ending); };
+    write_file(file(".csv"), to_csv(figure));
+    std::string picture = "<p>Not drawn: " + escaped(gnuplot_.problem()) + "</p>";
+    if (gnuplot_.usable()) {
+      const std::string svg =
+          own_svg(gnuplot_.run(to_gnuplot(figure, Format::svg), figure.name + ".svg"), figure);
+      const std::string png = gnuplot_.run(to_gnuplot(figure, Format::png), figure.name + ".png");
+      write_file(file(".svg"), svg);
+      write_file(file(".png"), png);
+      drawn_.push_back(figure.name);
+      picture = "<div class=\"picture\">" +
+                (svg.size() > kLargestInlineSvg ? png_image(png, figure.title) : inline_svg(svg)) + "</div>";
+    }
+    return "<figure id=\"" + figure.name + "\">\n" + picture + "\n<figcaption><strong>" +
+           escaped(figure.title) + ".</strong> " + escaped(figure.caption) + " (figures/" + figure.name +
+           ".svg, .png, .csv)</figcaption>\n</figure>\n";
+  }
+
+  std::string table(const NumberTable& table) const {
+    Table content{{}, table.columns, table.rows};
+    write_csv(out_ / "tables" / (table.name + ".csv"), content);
+    return to_html(table);
+  }
+
+  std::filesystem::path out_;
+  Gnuplot gnuplot_;
+  std::vector<std::string> drawn_;
+};
+
+/// What of a run's settings the page shows: not where it was computed, so that a report of the same run made
+/// elsewhere is the same.
+std::string settings_html(const Run& run) {
+  nlohmann::ordered_json shown = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : run.config.items()) {
+    if (!is_about_machine(key)) shown[key] = value;
+  }
+  std::string text = "<h3>" + escaped(run.name) + "</h3>\n<pre>";
+  for (const auto& [key, value] : shown.items()) text += escaped(key + ": " + value.dump()) + "\n";
+  if (shown.empty()) text += "no config.json";
+  return text + "</pre>\n";
+}
+
+std::string contents(const std::vector<Section>& sections) {
+  std::string text = "<nav><ul>\n";
+  for (const Section& section : sections) {
+    for (const Figure& figure : section.figures) {
+      text += "<li><a href=\"#" + figure.name + "\">" + escaped(figure.title) + "</a></li>\n";
+    }
+  }
+  return text + "</ul></nav>\n";
+}
+
+std::string missing_html(const std::vector<Missing>& missing) {
+  if (missing.empty()) return "";
+  std::string text = "<section>\n<h2>Not in this report</h2>\n<ul>\n";
+  for (const Missing& one : missing) {
+    text += "<li>" + escaped(one.figure) + ": " + escaped(one.reason) + "</li>\n";
+  }
+  return text + "</ul>\n</section>\n";
+}
+
+}  // namespace
+
+ReportResult make_report(const ReportSettings& settings) {
+  const std::vector<Run> runs = find_runs(settings.folders);
+  const Reference reference = read_reference(settings.reference);
+  const std::vector<Section> all = {tradeoff_section(runs, reference)};
+
+  ReportResult result;
+  std::vector<Section> sections;
+  for (const Section& section : all) {
+    std::ranges::copy(section.missing, std::back_inserter(result.missing));
+    if (!section.figures.empty() || !section.tables.empty()) sections.push_back(section);
+  }
+  Writer writer(settings.out);
+  std::string body = "<h1>Energy-efficient synapses</h1>\n<p>Made by ensyn " + escaped(build_info().version) +
+                     " from " + std::to_string(runs.size()) + (runs.size() == 1 ? " run" : " runs") +
+                     ", after Malkin, O'Donnell, Houghton and Aitchison, “Signatures of Bayesian inference "
+                     "emerge from energy-efficient synapses” (eLife 2024, RP92595).</p>\n" +
+                     contents(sections);
+  for (const Section& section : sections) body += writer.section(section);
+  body += missing_html(result.missing);
+  body += "<section>\n<h2>Configuration and seeds</h2>\n";
+  for (const Run& run : runs) body += settings_html(run);
+  body += "</section>\n";
+  write_file(settings.out / "report.html", page("ensyn report", body));
+  result.figures = writer.drawn();
+  result.problem = writer.gnuplot().problem();
+  return result;
+}
+
+std::string to_text(const ReportResult& result, const std::filesystem::path& out) {
+  std::string text;
+  for (const std::string& name : result.figures) text += (text.empty() ? "figures     " : ", ") + name;
+  if (!text.empty()) text += "\n";
+  for (const Missing& one : result.missing) text += "not made    " + one.figure + ": " + one.reason + "\n";
+  return text + "files       " + out.string() + "/ report.html, figures/, tables/\n";
+}
+
+nlohmann::ordered_json to_json(const ReportResult& result, const std::filesystem::path& out) {
+  nlohmann::ordered_json missing = nlohmann::ordered_json::array();
+  for (const Missing& one : result.missing)
+    missing.push_back({{"figure", one.figure}, {"reason", one.reason}});
+  return {{"report", (out / "report.html").string()}, {"figures", result.figures}, {"missing", missing}};
+}
+
+}  // namespace ensyn::driver::report

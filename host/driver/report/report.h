@@ -1,0 +1,35 @@
+/// \file
+/// Run folders in, figures and report.html out.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/driver/report/section.h"
+
+namespace ensyn::driver::report {
+
+struct ReportSettings {
+  std::vector<std::filesystem::path> folders;
+  std::optional<std::filesystem::path> reference;  ///< folder with the paper's numbers
+  std::filesystem::path out = "ensyn-report";
+};
+
+struct ReportResult {
+  std::vector<std::string> figures;  ///< names of those drawn
+  std::vector<Missing> missing;      ///< those that were not, and why
+  std::string problem;               ///< why no figure could be drawn at all; empty otherwise
+};
+
+/// Writes `figures/`, `tables/` and `report.html`. Without a usable gnuplot the numbers behind the figures,
+/// the tables and the page are written all the same, and `problem` is set. \throws DataError on runs that
+/// cannot be read, IoError
+[[nodiscard]] ReportResult make_report(const ReportSettings& settings);
+
+/// What was made and what was not, for people.
+[[nodiscard]] std::string to_text(const ReportResult& result, const std::filesystem::path& out);
+[[nodiscard]] nlohmann::ordered_json to_json(const ReportResult& result, const std::filesystem::path& out);
+
+}  // namespace ensyn::driver::report

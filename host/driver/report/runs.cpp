@@ -1,0 +1,143 @@
+#include "host/driver/report/runs.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "ensyn/error.h"
+
+namespace ensyn::driver::report {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// What makes a folder one that the report can use.
+constexpr std::array kTables = {"sweep.csv",      "signatures.csv",  "bayes.csv",
+                                "regression.csv", "experiments.csv", "biophysics.csv"};
+constexpr int kDeepest = 3;  ///< levels of subfolders that are looked into
+
+/// The paper's settings, under the names of config.json (see README.md).
+const std::vector<std::pair<std::string, json>>& paper_settings() {
+  static const std::vector<std::pair<std::string, json>> settings = {
+      {"dataset", "mnist"}, {"limit_train", json()}, {"limit_test", json()}, {"hidden", {100, 100}},
+      {"epochs", 50},       {"batch", 20},           {"lr", 1e-4},           {"lambda", 0.01},
+      {"mu_range", 0.1},    {"sigma_init", 1e-4},
+  };
+  return settings;
+}
+
+json read_config(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return {};
+  std::ifstream stream(file, std::ios::binary);
+  try {
+    json config = json::parse(stream);
+    if (config.is_object()) return config;
+  } catch (const json::exception&) {
+    // Said below, with what to do.
+  }
+  throw DataError(file.string() + " is not a JSON object: the file is damaged, make the run again");
+}
+
+void collect(const std::filesystem::path& folder, const std::string& name, int depth,
+             std::vector<Run>& runs) {
+  Run run{folder, name, {}};
+  if (std::ranges::any_of(kTables, [&](const char* table) { return run.holds(table); })) {
+    run.config = read_config(folder / "config.json");
+    runs.push_back(std::move(run));
+  }
+  if (depth == kDeepest) return;
+  std::vector<std::filesystem::path> inner;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.is_directory(error)) inner.push_back(entry.path());
+  }
+  std::ranges::sort(inner);
+  for (const auto& path : inner) collect(path, name + "/" + path.filename().string(), depth + 1, runs);
+}
+
+std::optional<Table> optional_table(const std::filesystem::path& file,
+                                    const std::vector<std::string>& columns) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  return read_table(file, columns);
+}
+
+}  // namespace
+
+bool Run::holds(const std::string& file) const {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(folder / file, ignored);
+}
+
+std::string Run::setting(const std::string& key) const {
+  if (!config.is_object() || !config.contains(key)) return "";
+  const json& value = config[key];
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::vector<Run> find_runs(const std::vector<std::filesystem::path>& folders) {
+  std::vector<Run> runs;
+  for (const std::filesystem::path& folder : folders) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(folder, ignored)) {
+      throw DataError(folder.string() + " is not a folder: give the --out folders of runs");
+    }
+    const std::size_t before = runs.size();
+    const auto path = folder.lexically_normal();
+    const auto last = path.has_filename() ? path.filename() : path.parent_path().filename();
+    collect(folder, last.string(), 0, runs);
+    if (runs.size() == before) {
+      std::string names;
+      for (const char* table : kTables) names += (names.empty() ? "" : ", ") + std::string(table);
+      throw DataError(folder.string() + " holds nothing to report: none of " + names +
+                      " is in it or its subfolders; give the --out folder of a finished run");
+    }
+  }
+  return runs;
+}
+
+std::vector<Run> with_file(const std::vector<Run>& runs, const std::string& file) {
+  std::vector<Run> result;
+  std::ranges::copy_if(runs, std::back_inserter(result), [&](const Run& run) { return run.holds(file); });
+  return result;
+}
+
+std::vector<std::string> departures(const Run& run) {
+  std::vector<std::string> result;
+  if (!run.config.is_object()) return result;
+  if (run.config.contains("data")) result.push_back("data " + run.setting("data"));
+  for (const auto& [key, paper] : paper_settings()) {
+    const json value = run.config.value(key, json());
+    if (value == paper || (value.is_null() && key == "dataset")) continue;
+    if (value.is_array() && value.size() == 1 && value.front() == paper) continue;
+    if (value.is_null()) continue;
+    result.push_back(key + " " + run.setting(key) + " (paper: " + (paper.is_null() ? "all" : paper.dump()) +
+                     ")");
+  }
+  return result;
+}
+
+Reference read_reference(const std::optional<std::filesystem::path>& folder) {
+  if (!folder) return {};
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(*folder, ignored)) {
+    throw DataError("--reference " + folder->string() +
+                    " is not a folder: give the one with paper_tradeoff.csv");
+  }
+  Reference reference{optional_table(*folder / "paper_tradeoff.csv",
+                                     {"rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms"}),
+                      optional_table(*folder / "paper_signatures.csv",
+                                     {"rho", "layer", "sigma_median", "curvature_median",
+                                      "spearman_curvature", "slope_curvature", "spearman_learning_rate",
+                                      "slope_learning_rate", "spearman_input_rate", "slope_input_rate"})};
+  if (!reference.tradeoff && !reference.signatures) {
+    throw DataError("--reference " + folder->string() +
+                    " holds neither paper_tradeoff.csv nor paper_signatures.csv");
+  }
+  return reference;
+}
+
+}  // namespace ensyn::driver::report
