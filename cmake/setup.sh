@@ -19,6 +19,7 @@ is_there() {
   case $1 in
     g++) has_command "${CXX:-c++}" ;;
     ninja-build) has_command ninja ;;
+    gnuplot-nox) has_command gnuplot ;;
     zlib1g-dev) has_header zlib.h ;;
     nlohmann-json3-dev) has_header nlohmann/json.hpp ;;
     libhwy-dev) has_header hwy/highway.h ;;

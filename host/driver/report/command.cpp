@@ -39,7 +39,7 @@ void run_report(const ReportFlags& flags) {
   if (flags.prints_text()) std::cout << to_text(result, settings.out);
   if (!result.problem.empty()) {
     std::cout.flush();
-    throw Error(result.problem + "; the tables and report.html without figures are in " +
+    throw Error(result.problem + "; the tables, the numbers behind the figures and report.html are in " +
                 settings.out.string());
   }
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ensyn/error.h"
+#include "ensyn/statistics.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -93,9 +94,9 @@ std::string variant_of(const Network& network, const std::vector<Network>& all) 
 
 Estimate estimate(const std::vector<double>& values) {
   if (values.empty()) return {};
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return {sum / static_cast<double>(values.size()), kNone, kNone};
+  const Band band = mean_band(values);
+  if (band.n < 2) return {band.mean, kNone, kNone};
+  return {band.mean, band.low, band.high};
 }
 
 CurvePoint point_of(double c, const std::vector<const Network*>& networks) {

@@ -3,261 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
-#include <set>
 #include <span>
-
-#include "host/driver/report/axes.h"
-#include "host/driver/text.h"
+#include <string>
 
 namespace ensyn::driver::report {
 namespace {
 
-constexpr double kPanelWidth = 290, kPanelHeight = 250;  ///< with axis labels and title
-constexpr double kLeft = 74, kRight = 12, kTop = 46, kBottom = 50;
-constexpr double kFirstColumnExtra = 8;
-constexpr double kLegendRow = 24, kLegendEntry = 230;
-
-const char* code(Colour colour) {
-  switch (colour) {
-    case Colour::black:
-      return "#000000";
-    case Colour::orange:
-      return "#E69F00";
-    case Colour::sky_blue:
-      return "#56B4E9";
-    case Colour::green:
-      return "#009E73";
-    case Colour::yellow:
-      return "#F0E442";
-    case Colour::blue:
-      return "#0072B2";
-    case Colour::vermilion:
-      return "#D55E00";
-    case Colour::purple:
-      return "#CC79A7";
-    case Colour::grey:
-      return "#707070";
-    case Colour::light_grey:
-      return "#B0B0B0";
-  }
-  return "#000000";
-}
-
-/// gnuplot's number of the filled symbol; the open one is the number before.
-int point_type(Symbol symbol) {
-  switch (symbol) {
-    case Symbol::circle:
-      return 7;
-    case Symbol::square:
-      return 5;
-    case Symbol::triangle:
-      return 9;
-    case Symbol::inverted_triangle:
-      return 11;
-    case Symbol::diamond:
-      return 13;
-  }
-  return 7;
-}
-
-std::string style_text(const Style& style) {
-  const std::string colour = formatted(" lc rgb \"%s\"", code(style.colour));
-  const int type = point_type(style.symbol);
-  switch (style.mark) {
-    case Mark::line:
-      return "with lines lw 1.8" + colour;
-    case Mark::dashed:
-      return "with lines lw 1.8 dt (8,4)" + colour;
-    case Mark::dotted:
-      return "with lines lw 1.8 dt (2,3)" + colour;
-    case Mark::line_points:
-      return formatted("with linespoints lw 1.8 pt %d ps 0.65", type) + colour;
-    case Mark::points:
-      return formatted("with points pt %d ps 0.75", type) + colour;
-    case Mark::open_points:
-      return formatted("with points pt %d ps 1.05 lw 1.5", type - 1) + colour;
-    case Mark::dots:
-      return "with points pt 7 ps 0.22" + colour;
-    case Mark::band:
-      return "with filledcurves fs transparent solid 0.25 noborder" + colour;
-  }
-  return "";
-}
-
-/// As gnuplot's double-quoted strings want it.
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char character : text) {
-    if (character == '\n') {
-      result += "\\n";
-      continue;
-    }
-    if (character == '"' || character == '\\') result += '\\';
-    result += character;
-  }
-  return result + "\"";
-}
-
-std::string number(double value) {
-  return std::isfinite(value) ? formatted("%.6g", value) : "NaN";
-}
-
-std::string data_block(const Series& series) {
-  std::string text;
-  const bool band = series.style.mark == Mark::band;
-  bool gap = false;
-  for (std::size_t i = 0; i < series.x.size(); ++i) {
-    const bool finite =
-        std::isfinite(series.x[i]) &&
-        (band ? std::isfinite(series.low[i]) && std::isfinite(series.high[i]) : std::isfinite(series.y[i]));
-    if (!finite) {
-      // An empty line breaks a curve.
-      if (!gap) text += "\n";
-      gap = true;
-      continue;
-    }
-    gap = false;
-    text += number(series.x[i]);
-    if (band) {
-      text += " " + number(series.low[i]) + " " + number(series.high[i]) + "\n";
-    } else {
-      text += " " + number(series.y[i]) + "\n";
-    }
-  }
-  return text;
-}
-
-bool has_values(const Series& series) {
-  const auto finite = [](double value) { return std::isfinite(value); };
-  return std::ranges::any_of(series.style.mark == Mark::band ? series.low : series.y, finite);
-}
-
-/// Where the panels lie, in pixels from the lower left corner.
-class Layout {
- public:
-  explicit Layout(const Figure& figure) : columns_(std::max<std::size_t>(1, figure.columns)) {
-    std::set<std::string> seen;
-    for (const Panel& panel : figure.panels) {
-      for (const Series& series : panel.series) {
-        if (series.in_legend && has_values(series) && seen.insert(series.label).second) {
-          legend_.push_back(&series);
-        }
-      }
-    }
-    rows_ = (figure.panels.size() + columns_ - 1) / columns_;
-    width_ = std::max(static_cast<double>(columns_) * kPanelWidth + kFirstColumnExtra, 420.0);
-    legend_columns_ = std::clamp<std::size_t>(static_cast<std::size_t>(width_ / kLegendEntry), 1,
-                                              std::max<std::size_t>(1, legend_.size()));
-    const std::size_t legend_rows = (legend_.size() + legend_columns_ - 1) / legend_columns_;
-    legend_height_ = legend_.empty() ? 0 : static_cast<double>(legend_rows) * kLegendRow + 8;
-    height_ = static_cast<double>(rows_) * kPanelHeight + legend_height_;
-  }
-
-  [[nodiscard]] double width() const { return width_; }
-  [[nodiscard]] double height() const { return height_; }
-  [[nodiscard]] const std::vector<const Series*>& legend() const { return legend_; }
-  [[nodiscard]] std::size_t legend_columns() const { return legend_columns_; }
-  [[nodiscard]] double legend_top() const { return legend_height_ / height_; }
-
-  [[nodiscard]] std::string margins(std::size_t index) const {
-    const double panel_width = (width_ - kFirstColumnExtra) / static_cast<double>(columns_);
-    const double left = kFirstColumnExtra + static_cast<double>(index % columns_) * panel_width;
-    const double top = height_ - static_cast<double>(index / columns_) * kPanelHeight;
-    return formatted("set lmargin at screen %.5f\nset rmargin at screen %.5f\n", (left + kLeft) / width_,
-                     (left + panel_width - kRight) / width_) +
-           formatted("set tmargin at screen %.5f\nset bmargin at screen %.5f\n", (top - kTop) / height_,
-                     (top - kPanelHeight + kBottom) / height_);
-  }
-
- private:
-  std::size_t columns_, rows_ = 1, legend_columns_ = 1;
-  double width_ = 0, height_ = 0, legend_height_ = 0;
-  std::vector<const Series*> legend_;
-};
-
-std::string terminal(const Layout& layout, Format format) {
-  if (format == Format::svg) {
-    return formatted(
-        "set terminal svg size %.0f,%.0f enhanced font \"Helvetica,13\" background \"#ffffff\"\n",
-        layout.width(), layout.height());
-  }
-  constexpr double kScale = 2;
-  return formatted(
-      "set terminal pngcairo size %.0f,%.0f enhanced font \"Helvetica,12\" fontscale %g linewidth "
-      "%g pointscale %g background \"#ffffff\"\n",
-      kScale * layout.width(), kScale * layout.height(), kScale, kScale, kScale);
-}
-
-std::string axis_text(const char* which, const Axis& axis, const Range& range) {
-  std::string text = formatted("%s logscale %s\n", axis.logarithmic ? "set" : "unset", which);
-  text += formatted("set %srange [%.10g:%.10g]\n", which, range.from, range.to);
-  text += formatted("set %stics nomirror out scale 0.7,0.4 ", which) + tics(range, axis.logarithmic) + "\n";
-  text += formatted("set %slabel ", which) + quoted(axis.label) + "\n";
-  return text;
-}
-
-std::string panel_text(const Figure& figure, std::size_t index, const Layout& layout) {
-  const Panel& panel = figure.panels[index];
-  const Ranges ranges = ranges_of(figure, index);
-  std::string text = layout.margins(index) + "set title " + quoted(panel.title) + "\n";
-  text += axis_text("x", panel.x, ranges.x) + axis_text("y", panel.y, ranges.y);
-  text += panel.square ? "set size ratio -1\n" : "set size noratio\n";
-  std::string plots;
-  for (std::size_t i = 0; i < panel.series.size(); ++i) {
-    if (!has_values(panel.series[i])) continue;
-    const std::string block = formatted("$d%zu_%zu", index, i);
-    text += block + " << EOD\n" + data_block(panel.series[i]) + "EOD\n";
-    plots += (plots.empty() ? "plot " : ", ") + block + " " + style_text(panel.series[i].style) + " notitle";
-  }
-  return text + (plots.empty() ? "plot NaN notitle" : plots) + "\n";
-}
-
-std::string legend_text(const Layout& layout) {
-  if (layout.legend().empty()) return "";
-  std::string text =
-      "unset title\nunset xlabel\nunset ylabel\nunset tics\nunset border\nunset logscale\nset size noratio\n";
-  text += "set lmargin at screen 0.01\nset rmargin at screen 0.99\nset bmargin at screen 0\n";
-  text += formatted("set tmargin at screen %.5f\n", layout.legend_top());
-  text += formatted("set key center center horizontal maxcols %zu samplen 2.5 spacing 1.2\n",
-                    layout.legend_columns());
-  std::string plots;
-  for (const Series* series : layout.legend()) {
-    Style style = series->style;
-    // A cloud's own dots are too small to be seen alone.
-    if (style.mark == Mark::dots) style.mark = Mark::points;
-    plots += (plots.empty() ? "plot [0:1][0:1] " : ", ");
-    plots += style.mark == Mark::band ? "NaN with boxes fs transparent solid 0.25 noborder lc rgb \"" +
-                                            std::string(code(style.colour)) + "\""
-                                      : "NaN " + style_text(style);
-    plots += " title " + quoted(series->label);
-  }
-  return text + plots + "\n";
-}
-
-void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
-    text.replace(at, what.size(), with);
-  }
-}
-
-std::string xml_escaped(std::string text) {
-  replace_all(text, "&", "&amp;");
-  replace_all(text, "<", "&lt;");
-  replace_all(text, ">", "&gt;");
-  return text;
-}
-
-/// A CSV field: quoted where it must be.
-std::string field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string result = text;
-  replace_all(result, "\"", "\"\"");
-  replace_all(result, "\n", " ");
-  return "\"" + result + "\"";
-}
-
 std::string value_at(std::span<const double> values, std::size_t index) {
-  return index < values.size() && std::isfinite(values[index]) ? formatted("%.17g", values[index]) : "";
+  return index < values.size() && std::isfinite(values[index]) ? exact(values[index]) : "";
 }
 
 }  // namespace
@@ -279,40 +32,19 @@ std::vector<std::size_t> spread_indices(std::size_t size, std::size_t count) {
   return chosen;
 }
 
-std::string to_csv(const Figure& figure) {
-  std::string text = "panel,series,x,y,low,high\n";
+Table to_table(const Figure& figure) {
+  Table table{{}, {"panel", "series", "x", "y", "low", "high"}, {}};
   for (const Panel& panel : figure.panels) {
+    std::string title = panel.title;
+    std::ranges::replace(title, '\n', ' ');
     for (const Series& series : panel.series) {
       for (std::size_t i = 0; i < series.x.size(); ++i) {
-        text += field(panel.title) + "," + field(series.label) + "," + value_at(series.x, i) + "," +
-                value_at(series.y, i) + "," + value_at(series.low, i) + "," + value_at(series.high, i) + "\n";
+        table.rows.push_back({title, series.label, value_at(series.x, i), value_at(series.y, i),
+                              value_at(series.low, i), value_at(series.high, i)});
       }
     }
   }
-  return text;
-}
-
-std::string to_gnuplot(const Figure& figure, Format format) {
-  const Layout layout(figure);
-  std::string text = "set encoding utf8\n" + terminal(layout, format);
-  text += "set style data points\nset border 3 lw 1 lc rgb \"#404040\"\nset title offset 0,-0.4\n";
-  text += "set xlabel offset 0,0.3\nset ylabel offset 0.6,0\nunset key\nset multiplot\n";
-  for (std::size_t index = 0; index < figure.panels.size(); ++index)
-    text += panel_text(figure, index, layout);
-  return text + legend_text(layout) + "unset multiplot\n";
-}
-
-std::string own_svg(std::string svg, const Figure& figure) {
-  const std::string prefix = figure.name + "-";
-  for (const char* before : {"id='", "id=\"", "href='#", "href=\"#", "url(#", "url('#"}) {
-    replace_all(svg, before, before + prefix);
-  }
-  replace_all(svg, "<title>Gnuplot</title>", "<title>" + xml_escaped(figure.title) + "</title>");
-  const std::size_t begin = svg.find("<desc>"), end = svg.find("</desc>");
-  if (begin != std::string::npos && end != std::string::npos) {
-    svg.replace(begin, end - begin, "<desc>" + xml_escaped(figure.caption));
-  }
-  return svg;
+  return table;
 }
 
 }  // namespace ensyn::driver::report

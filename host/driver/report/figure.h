@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/driver/csv.h"
+
 namespace ensyn::driver::report {
 
 /// Okabe and Ito's colours, which colour-blind people can tell apart, and two greys.
@@ -72,8 +74,8 @@ struct Figure {
 /// At most `count` of the numbers below `size`, ascending, without pattern: always the same ones.
 [[nodiscard]] std::vector<std::size_t> spread_indices(std::size_t size, std::size_t count);
 
-/// `panel,series,x,y,low,high`, a row per value.
-[[nodiscard]] std::string to_csv(const Figure& figure);
+/// What the figure shows: `panel,series,x,y,low,high`, a row per value.
+[[nodiscard]] Table to_table(const Figure& figure);
 
 enum class Format { svg, png };
 

@@ -130,8 +130,8 @@ std::string Gnuplot::run(std::string_view script, const std::string& what) const
   const Outcome outcome = run_program(program_, {"-d"}, script);
   const bool done = WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 0;
   if (!done || outcome.output.empty()) {
-    throw Error(program_.string() + " could not draw " + what + ": " + reason(outcome.errors) +
-                "; if it lacks a terminal, " + kInstall);
+    throw GnuplotError(program_.string() + " could not draw " + what + ": " + reason(outcome.errors) +
+                       "; if it lacks a terminal, " + kInstall);
   }
   return outcome.output;
 }

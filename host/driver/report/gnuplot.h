@@ -6,7 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "ensyn/error.h"
+
 namespace ensyn::driver::report {
+
+/// gnuplot could not draw a picture.
+class GnuplotError : public Error {
+ public:
+  using Error::Error;
+};
 
 class Gnuplot {
  public:
@@ -18,7 +26,7 @@ class Gnuplot {
 
   /// Runs `script` and gives back what it wrote to standard output, where a terminal without `set output`
   /// writes its picture. \param what names the picture in messages
-  /// \throws Error with gnuplot's own words when it fails, complains or writes nothing
+  /// \throws GnuplotError with gnuplot's own words when it fails, complains or writes nothing
   [[nodiscard]] std::string run(std::string_view script, const std::string& what) const;
 
  private:

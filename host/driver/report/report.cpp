@@ -28,7 +28,8 @@ class Writer {
     create_folder(out_ / "tables");
   }
 
-  [[nodiscard]] const Gnuplot& gnuplot() const { return gnuplot_; }
+  /// Why some figure was not drawn; empty where all were.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
   [[nodiscard]] const std::vector<std::string>& drawn() const { return drawn_; }
 
   std::string section(const Section& section) {
@@ -42,21 +43,31 @@ class Writer {
  private:
   std::string figure(const Figure& figure) {
     const auto file = [&](const char* ending) { return out_ / "figures" / (figure.name + ending); };
-    write_file(file(".csv"), to_csv(figure));
-    std::string picture = "<p>Not drawn: " + escaped(gnuplot_.problem()) + "</p>";
-    if (gnuplot_.usable()) {
-      const std::string svg =
-          own_svg(gnuplot_.run(to_gnuplot(figure, Format::svg), figure.name + ".svg"), figure);
-      const std::string png = gnuplot_.run(to_gnuplot(figure, Format::png), figure.name + ".png");
-      write_file(file(".svg"), svg);
-      write_file(file(".png"), png);
-      drawn_.push_back(figure.name);
-      picture = "<div class=\"picture\">" +
-                (svg.size() > kLargestInlineSvg ? png_image(png, figure.title) : inline_svg(svg)) + "</div>";
-    }
+    write_csv(file(".csv"), to_table(figure));
+    const std::string picture = draw(figure, file(".svg"), file(".png"));
     return "<figure id=\"" + figure.name + "\">\n" + picture + "\n<figcaption><strong>" +
            escaped(figure.title) + ".</strong> " + escaped(figure.caption) + " (figures/" + figure.name +
            ".svg, .png, .csv)</figcaption>\n</figure>\n";
+  }
+
+  /// Draws the picture and gives back its HTML. A failure is noted and stands in its place, so that the rest
+  /// of the report is made all the same.
+  std::string draw(const Figure& figure, const std::filesystem::path& svg_file,
+                   const std::filesystem::path& png_file) {
+    if (!gnuplot_.usable()) return "<p>Not drawn: " + escaped(gnuplot_.problem()) + "</p>";
+    std::string svg, png;
+    try {
+      svg = own_svg(gnuplot_.run(to_gnuplot(figure, Format::svg), figure.name + ".svg"), figure);
+      png = gnuplot_.run(to_gnuplot(figure, Format::png), figure.name + ".png");
+    } catch (const GnuplotError& error) {
+      if (problem_.empty()) problem_ = error.what();
+      return "<p>Not drawn: " + escaped(error.what()) + "</p>";
+    }
+    write_file(svg_file, svg);
+    write_file(png_file, png);
+    drawn_.push_back(figure.name);
+    return "<div class=\"picture\">" +
+           (svg.size() > kLargestInlineSvg ? png_image(png, figure.title) : inline_svg(svg)) + "</div>";
   }
 
   std::string table(const NumberTable& table) const {
@@ -67,6 +78,7 @@ class Writer {
 
   std::filesystem::path out_;
   Gnuplot gnuplot_;
+  std::string problem_ = gnuplot_.problem();
   std::vector<std::string> drawn_;
 };
 
@@ -128,7 +140,7 @@ ReportResult make_report(const ReportSettings& settings) {
   body += "</section>\n";
   write_file(settings.out / "report.html", page("ensyn report", body));
   result.figures = writer.drawn();
-  result.problem = writer.gnuplot().problem();
+  result.problem = writer.problem();
   return result;
 }
 

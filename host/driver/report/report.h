@@ -20,7 +20,7 @@ struct ReportSettings {
 struct ReportResult {
   std::vector<std::string> figures;  ///< names of those drawn
   std::vector<Missing> missing;      ///< those that were not, and why
-  std::string problem;               ///< why no figure could be drawn at all; empty otherwise
+  std::string problem;               ///< why some or all figures could not be drawn; empty otherwise
 };
 
 /// Writes `figures/`, `tables/` and `report.html`. Without a usable gnuplot the numbers behind the figures,

@@ -41,7 +41,7 @@ using Value = Estimate CurvePoint::*;
 /// A curve of `y` against `x`, and its band over seeds where there is one.
 void add_curve(std::vector<Series>& series, const Curve& curve, const std::vector<double>& x, Value y) {
   Series line{label_of(curve), style_of(curve.noise), x, {}};
-  Series band{label_of(curve) + ", 95 % of the mean over seeds", {Mark::band, line.style.colour, {}}, x, {}};
+  Series band{label_of(curve) + ", 95 % interval", {Mark::band, line.style.colour, {}}, x, {}};
   for (const CurvePoint& point : curve.points) {
     line.y.push_back((point.*y).mean);
     band.low.push_back((point.*y).low);
@@ -134,7 +134,7 @@ void add_cost_lines(Figure& figure, std::size_t first, const std::vector<double>
     Panel& panel = figure.panels[first + column];
     const Ranges ranges = ranges_of(figure, first + column);
     const std::vector<double> ends = {ranges.x.from, ranges.x.to};
-    Series line{"{/=12 σ^{-ρ}/ρ}", {Mark::dashed, Colour::black, {}}, ends, costs_at(rho[column], ends)};
+    Series line{"σ^{-ρ}/ρ", {Mark::dashed, Colour::black, {}}, ends, costs_at(rho[column], ends)};
     line.sets_range = false;
     panel.series.insert(panel.series.begin(), std::move(line));
   }

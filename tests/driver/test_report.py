@@ -1,0 +1,277 @@
+"""Reports: figures, tables and the page, from hand-made run folders and from real small runs."""
+
+import csv
+import html.parser
+import json
+import math
+import os
+import shutil
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+from driver import DriverTest
+
+GNUPLOT = shutil.which("gnuplot")
+SWEEP_COLUMNS = (
+    "rho,c,noise,seed,lambda,lr,hidden,accuracy_sample,accuracy_mean,accuracy_average,nll_sample,nll_mean,"
+    "nll_average,sigma_rms,reliability_sum,reliability_cost,magnitude_cost,steps,diverged_at"
+).split(",")
+CELLS = [10 ** (k / 2) for k in range(-6, 5)]
+WEIGHTS = 64 * 16 + 16 * 10
+
+
+def accuracy(noise, c):
+    """Percent: a logistic fall in log10 c whose middle is at -1 (homogeneous) or 0.5."""
+    middle = -1 if noise == "homogeneous" else 0.5
+    return 10 + 85 / (1 + math.exp(3 * (math.log10(c) - middle)))
+
+
+def sweep_rows(seeds=(0, 1, 2), rhos=(0.5, 2.0), noises=("heterogeneous", "homogeneous")):
+    rows = []
+    for rho in rhos:
+        for c in CELLS:
+            for noise in noises:
+                for seed in seeds:
+                    sigma = 0.3 * c ** (1 / (rho + 2))
+                    spread = 0.01 * (seed - 1)
+                    energy = WEIGHTS * sigma**-rho / rho
+                    level = accuracy(noise, c) / 100 + spread
+                    rows.append([rho, c, noise, seed, 0.01, 1e-4, "16", level, level, level, 1, 1, 1, sigma, energy,
+                                 c * energy, 1, 100, ""])
+    return rows
+
+
+class Page(html.parser.HTMLParser):
+    """Finds tags that are not closed in order, and whatever the page would fetch."""
+
+    VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.fetched, self.ids, self.wrong = [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href", "data", "srcset", "action") and not value.startswith(("#", "data:")):
+                self.fetched.append(value)
+        if tag in ("script", "link", "iframe", "object", "base"):
+            self.fetched.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+class ReportTest(DriverTest):
+    def write_table(self, name, columns, rows):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows)
+        return path
+
+    def write_sweep(self, name="sweep", **arguments):
+        path = self.write_table(f"{name}/sweep.csv", SWEEP_COLUMNS, sweep_rows(**arguments))
+        self.write(f"{name}/config.json", {"command": "sweep", "dataset": "digits", "hidden": [16], "epochs": 3})
+        return path
+
+    def table(self, name):
+        with open(self.folder / name, newline="") as file:
+            return list(csv.DictReader(file))
+
+    def check_page(self, name="report"):
+        text = (self.folder / name / "report.html").read_text()
+        page = Page()
+        page.feed(text)
+        self.assertEqual(page.open, [])
+        self.assertEqual(page.wrong, [])
+        self.assertEqual(page.fetched, [])
+        self.assertEqual(len(page.ids), len(set(page.ids)))
+        self.assertNotIn("url(http", text)
+        self.assertNotIn("@import", text)
+        return text
+
+    def check_figures(self, expected, name="report"):
+        folder = self.folder / name / "figures"
+        self.assertEqual(sorted(path.stem for path in folder.glob("*.csv")), sorted(expected))
+        if not GNUPLOT:
+            return
+        for figure in expected:
+            svg = folder / f"{figure}.svg"
+            self.assertEqual(ElementTree.parse(svg).getroot().tag, "{http://www.w3.org/2000/svg}svg")
+            self.assertLess(svg.stat().st_size, 2_000_000)
+            self.assertIn(b"<path", svg.read_bytes())
+            png = (folder / f"{figure}.png").read_bytes()
+            self.assertTrue(png.startswith(b"\x89PNG\r\n"))
+            self.assertLess(len(png), 2_000_000)
+
+    def report(self, *arguments):
+        """The summary; without gnuplot the tables are made all the same."""
+        process = self.run_driver("report", *arguments, "--out", "report", "--json")
+        self.assertEqual(process.returncode, 0 if GNUPLOT else 1, process.stderr_text)
+        return json.loads(process.stdout_text)
+
+
+class Tradeoff(ReportTest):
+    def test_figures_tables_and_page(self):
+        self.write_sweep()
+        summary = self.report("sweep")
+        self.assertEqual(summary["figures"], ["fig2", "fig3"] if GNUPLOT else [])
+        self.check_figures(["fig2", "fig3"])
+        text = self.check_page()
+        self.assertIn("epochs: 3", text)
+        self.assertIn("epochs 3 (paper: 50)", text)
+
+    def test_crossings_are_where_the_curve_falls(self):
+        self.write_sweep(seeds=[1])
+        self.report("sweep")
+        for row in self.table("report/tables/fig2_crossings.csv"):
+            level = float(row["level %"])
+            middle = -1 if row["noise"] == "homogeneous" else 0.5
+            if level >= 94 or level <= 10.5:
+                continue
+            exact = middle + math.log((95 - level) / (level - 10)) / 3
+            self.assertAlmostEqual(float(row["log10 c"]), exact, delta=0.12)
+        for row in self.table("report/tables/fig2_shifts.csv"):
+            if row["shift"]:
+                self.assertAlmostEqual(float(row["shift"]), 1.5, delta=0.011)
+
+    def test_band_is_students(self):
+        self.write_sweep()
+        self.report("sweep")
+        band = [row for row in self.table("report/figures/fig2.csv") if row["low"]]
+        # Three seeds 0.01 apart: t = 4.3027 with 2 degrees of freedom, standard error 1 % / sqrt(3).
+        widths = {round(float(row["high"]) - float(row["low"]), 3) for row in band}
+        self.assertIn(round(2 * 4.302653 / math.sqrt(3), 3), widths)
+
+    def test_true_cost_is_the_mean_over_weights(self):
+        self.write_sweep(seeds=[1])
+        self.report("sweep")
+        for row in self.table("report/tables/fig2_networks.csv"):
+            rho = {"1/2": 0.5}.get(row["rho"], 2.0)
+            self.assertAlmostEqual(float(row["cost per weight"]) * rho * float(row["sigma"]) ** rho, 1, delta=2e-3)
+
+    def test_published_points(self):
+        self.write_sweep(seeds=[1])
+        self.write_table("reference/paper_tradeoff.csv",
+                         ["rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms",
+                          "reliability_sum_sigma_pow_minus_rho_over_rho"],
+                         [[0.5, 0.001, "heterogeneous", 94.9, 0.0189, 1e6], [2.0, 1, "homogeneous", 60, 0.3, 1e5]])
+        self.report("sweep", "--reference", "reference")
+        rows = [row for row in self.table("report/tables/fig2_networks.csv") if row["published"]]
+        self.assertEqual([row["published"] for row in rows], ["94.90", "60.00"])
+        self.assertEqual([row["within"] for row in rows], ["yes", "no"])
+        self.assertEqual([row["within (sigma)"] for row in rows], ["yes", "yes"])
+        self.assertEqual([row["difference %"] for row in rows], ["0.2", "0.0"])
+        self.assertIn("heterogeneous, published", (self.folder / "report/figures/fig2.csv").read_text())
+
+    def test_diverged_networks_are_counted_not_drawn(self):
+        rows = sweep_rows()
+        for row in rows[:2]:
+            row[7:18] = [""] * 11
+            row[18] = 50
+        self.write_table("sweep/sweep.csv", SWEEP_COLUMNS, rows)
+        self.report("sweep")
+        self.assertEqual(self.table("report/tables/fig2_networks.csv")[0]["seeds"], "1 (2 diverged)")
+
+    def test_same_runs_same_bytes(self):
+        self.write_sweep()
+        contents = []
+        for name in ["one", "two"]:
+            self.run_driver("report", "sweep", "--out", name, "--quiet")
+            files = sorted(path for path in (self.folder / name).rglob("*") if path.is_file())
+            contents.append({str(path.relative_to(self.folder / name)): path.read_bytes() for path in files})
+        self.assertEqual(contents[0].keys(), contents[1].keys())
+        for name, content in contents[0].items():
+            self.assertTrue(content == contents[1][name], f"{name} differs")
+
+    def test_text_is_escaped(self):
+        self.write_sweep()
+        self.write("sweep/config.json", {"command": "sweep", "data": "/a<b>&\"c\"</pre><script>x</script>"})
+        self.report("sweep")
+        text = self.check_page()
+        self.assertNotIn("<script>", text)
+
+
+class Damaged(ReportTest):
+    def test_files(self):
+        good = self.write_sweep()
+        content = good.read_text()
+        lines = content.splitlines(keepends=True)
+        for name, damaged, words in [
+            ("cut in a row", content[:-20], ["sweep.csv", "cut off"]),
+            ("cut between fields", "".join(lines[:-1]) + lines[-1].rsplit(",", 3)[0] + "\n", ["sweep.csv", "line 133"]),
+            ("no number", content.replace(",0.01,", ",x,").replace("0.5,0.001,", "0.5,oops,", 1), ["sweep.csv", "oops"]),
+            ("missing column", content.replace("sigma_rms", "sigma"), ["sweep.csv", "sigma_rms", "version"]),
+            ("negative rho", content.replace("\n0.5,", "\n-0.5,", 1), ["sweep.csv", "rho"]),
+            ("empty", "", ["sweep.csv"]),
+        ]:
+            with self.subTest(name):
+                good.write_text(damaged)
+                self.fail_with(3, words, "report", "sweep", "--out", "report")
+                self.assertFalse((self.folder / "report").exists())
+
+    def test_folders(self):
+        self.fail_with(3, ["nowhere"], "report", "nowhere")
+        (self.folder / "empty").mkdir()
+        self.fail_with(3, ["empty", "sweep.csv"], "report", "empty")
+        self.write_sweep()
+        self.write("sweep/config.json", "{")
+        self.fail_with(3, ["config.json"], "report", "sweep")
+        self.write_sweep()
+        self.fail_with(3, ["--reference", "gone"], "report", "sweep", "--reference", "gone")
+        self.fail_with(3, ["--reference", "paper_tradeoff.csv"], "report", "sweep", "--reference", "empty")
+        self.fail_with(2, ["DIR"], "report")
+
+    def test_out_cannot_be_made(self):
+        self.write_sweep()
+        self.write("file", "x")
+        self.fail_with(1, ["file", "--out"], "report", "sweep", "--out", "file/inner")
+
+
+class WithoutGnuplot(ReportTest):
+    def test_tables_are_written(self):
+        self.write_sweep()
+        process = self.run_driver("report", "sweep", "--out", "report", env={**os.environ, "PATH": str(self.folder)})
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("gnuplot-nox", process.stderr_text)
+        self.assertEqual(self.names("report/figures"), ["fig2.csv", "fig3.csv"])
+        self.assertIn("fig2_crossings.csv", self.names("report/tables"))
+        self.assertIn("gnuplot", self.check_page())
+
+    @unittest.skipUnless(os.name == "posix", "a shell script stands for gnuplot")
+    def test_bad_gnuplots(self):
+        self.write_sweep()
+        for name, script, words in [
+            ("old", "#!/bin/sh\necho gnuplot 5.2 patchlevel 8\n", ["5.2", "gnuplot-nox"]),
+            ("strange", "#!/bin/sh\necho hello\n", ["gnuplot-nox"]),
+            ("failing", '#!/bin/sh\n[ "$1" = --version ] && echo gnuplot 5.4 patchlevel 4 && exit\n'
+                        "echo unknown or ambiguous terminal type >&2; exit 1\n", ["terminal type", "fig2.svg"]),
+        ]:
+            with self.subTest(name):
+                program = self.write("gnuplot", script)
+                program.chmod(0o755)
+                path = f"{self.folder}:/bin:/usr/bin"
+                process = self.run_driver("report", "sweep", "--out", name, env={**os.environ, "PATH": path})
+                self.assertEqual(process.returncode, 1, process.stderr_text)
+                for word in words:
+                    self.assertIn(word, process.stderr_text)
+                self.assertTrue((self.folder / name / "figures" / "fig2.csv").exists())
+                self.assertTrue((self.folder / name / "report.html").exists())
+
+
+if __name__ == "__main__":
+    if not GNUPLOT:
+        print("no gnuplot: figures are not checked")
+    unittest.main()
