@@ -24,6 +24,8 @@ struct Named {
 
 constexpr Named<NoiseKind> kNoiseKinds[] = {{NoiseKind::heterogeneous, "heterogeneous"},
                                             {NoiseKind::homogeneous, "homogeneous"}};
+constexpr Named<NoiseLaw> kNoiseLaws[] = {
+    {NoiseLaw::gaussian, "gaussian"}, {NoiseLaw::binomial, "binomial"}, {NoiseLaw::log_normal, "log_normal"}};
 constexpr Named<Mechanism> kMechanisms[] = {{Mechanism::calcium, "calcium"},
                                             {Mechanism::membrane, "membrane"},
                                             {Mechanism::actin, "actin"},
@@ -134,7 +136,25 @@ void validate_adam(const AdamConfig& value, const std::string& prefix) {
   require_positive(prefix + "epsilon", value.epsilon);
 }
 
+void validate_law(const NetworkConfig& value, const std::string& prefix) {
+  if (value.vesicles < 1 || value.vesicles > kMostVesicles) {
+    reject(prefix + "vesicles", std::to_string(value.vesicles), "from 1 to " + std::to_string(kMostVesicles));
+  }
+  if (value.law == NoiseLaw::gaussian) return;
+  const std::string law = prefix + "law = " + std::string(name(value.law));
+  if (value.noise != NoiseKind::heterogeneous) {
+    throw ConfigError(law + " with noise = " + std::string(name(value.noise)) +
+                      ": give this law heterogeneous noise, or use the gaussian law");
+  }
+  if (value.objective == Objective::variational) {
+    throw ConfigError(law +
+                      " with the variational objective, whose entropy is that of the gaussian law: use "
+                      "the energy objective, or the gaussian law");
+  }
+}
+
 void validate_network(const NetworkConfig& value, const std::string& prefix) {
+  validate_law(value, prefix);
   if (value.stream && *value.stream >= kMaxStreams) {
     reject(prefix + "stream", std::to_string(*value.stream), "below 2^24 = " + std::to_string(kMaxStreams));
   }
@@ -182,6 +202,8 @@ void add(std::string& out, const std::string& prefix, const NetworkConfig& value
   line(out, prefix + "seed", value.seed);
   line(out, prefix + "stream", value.stream ? std::to_string(*value.stream) : "index in the population");
   line(out, prefix + "noise", name(value.noise));
+  line(out, prefix + "law", name(value.law));
+  if (value.law == NoiseLaw::binomial) line(out, prefix + "vesicles", value.vesicles);
   line(out, prefix + "objective", name(value.objective));
   for (std::size_t i = 0; i < value.costs.size(); ++i) {
     const auto key = indexed(prefix + "costs", i);
@@ -220,6 +242,9 @@ double exponent(Mechanism mechanism) noexcept {
 std::string_view name(NoiseKind value) noexcept {
   return name_in(kNoiseKinds, value);
 }
+std::string_view name(NoiseLaw value) noexcept {
+  return name_in(kNoiseLaws, value);
+}
 std::string_view name(Mechanism value) noexcept {
   return name_in(kMechanisms, value);
 }
@@ -244,6 +269,9 @@ std::string_view name(Averaging value) noexcept {
 
 NoiseKind noise_kind_from(std::string_view text) {
   return value_in(kNoiseKinds, "noise kind", text);
+}
+NoiseLaw noise_law_from(std::string_view text) {
+  return value_in(kNoiseLaws, "noise law", text == "log-normal" ? "log_normal" : text);
 }
 Mechanism mechanism_from(std::string_view text) {
   return value_in(kMechanisms, "mechanism", text);

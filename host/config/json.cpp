@@ -177,6 +177,8 @@ ordered_json json_of(const NetworkConfig& value) {
   return {{"seed", value.seed},
           {"stream", value.stream ? ordered_json(*value.stream) : ordered_json()},
           {"noise", name(value.noise)},
+          {"law", name(value.law)},
+          {"vesicles", value.vesicles},
           {"objective", name(value.objective)},
           {"costs", std::move(costs)},
           {"prior_sigma", std::isinf(value.prior_sigma) ? ordered_json() : ordered_json(value.prior_sigma)},
@@ -240,6 +242,8 @@ void apply_json(const json& object, const std::string& path, NetworkConfig& valu
     }
   }
   reader.read("noise", value.noise, &noise_kind_from);
+  reader.read("law", value.law, &noise_law_from);
+  reader.read("vesicles", value.vesicles);
   reader.read("objective", value.objective, &objective_from);
   reader.read_array(
       "costs", [&] { value.costs.clear(); },

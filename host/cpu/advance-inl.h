@@ -31,15 +31,43 @@ ENSYN_FN T* field_of(const cpu::RowGroup<T>& group, int fields, int row, int col
          static_cast<std::size_t>(column % kBlock);
 }
 
-/// Noise of the group's four rows at one stretch of columns.
-template <class T>
-ENSYN_FN GroupNormals<T> draw_group(const cpu::RowGroup<T>& group, const cpu::SampleOutput<T>& sample,
-                                    int column) {
+/// Noise of the group's four rows at one stretch of columns, in the form that the law takes.
+template <NoiseLaw kLaw, class T>
+ENSYN_FN GroupNoise<T> draw_group(const cpu::RowGroup<T>& group, const cpu::SampleOutput<T>& sample,
+                                  int column) {
   const auto per_row_pair = static_cast<std::uint64_t>((group.columns + 1) / 2);
   const auto row_pair = static_cast<std::uint64_t>(group.first_row / 2);
   const std::uint64_t first = row_pair * per_row_pair + static_cast<std::uint64_t>(column / 2);
   const std::uint64_t quads[2] = {first, first + per_row_pair};
-  return draw<T>(*sample.noise, quads);
+  if constexpr (kLaw == NoiseLaw::binomial) {
+    return draw_words<T>(*sample.noise, quads);
+  } else {
+    return draw_normals<T>(*sample.noise, quads);
+  }
+}
+
+template <NoiseLaw kLaw, class V>
+ENSYN_FN Weight<V> draw_weight(V mu, V sigma, V noise, int vesicles) {
+  if constexpr (kLaw == NoiseLaw::binomial) {
+    return binomial_weight(mu, sigma, noise, vesicles);
+  } else if constexpr (kLaw == NoiseLaw::log_normal) {
+    return log_normal_weight(mu, sigma, noise);
+  } else {
+    return gaussian_weight(mu, sigma, noise);
+  }
+}
+
+/// Calls body.operator()<law>(). Laws are told apart here, outside all loops.
+template <class Body>
+ENSYN_FN void with_law(NoiseLaw law, const Body& body) {
+  switch (law) {
+    case NoiseLaw::gaussian:
+      return body.template operator()<NoiseLaw::gaussian>();
+    case NoiseLaw::binomial:
+      return body.template operator()<NoiseLaw::binomial>();
+    case NoiseLaw::log_normal:
+      return body.template operator()<NoiseLaw::log_normal>();
+  }
 }
 
 /// Gradients of the group's rows at kWidth vectors of columns.
@@ -108,51 +136,71 @@ ENSYN_FN Vec<T> update_phi(T* p, Vec<T> gradient, const cpu::UpdateRates<T>& rat
   return phi;
 }
 
-/// One draw of w = mu + softplus(phi) xi; leaves for the update what multiplies dL/dw and what is added to
+/// One draw of w with sigma = softplus(phi); leaves for the update what multiplies dL/dw and what is added to
 /// it.
-template <class T, int K>
-ENSYN_FN Vec<T, K> sample_weight(const Places<T, K>& p, Vec<T, K> mu, Vec<T, K> phi, Vec<T, K> xi,
-                                 const cpu::CostRates<T>& cost) {
+template <NoiseLaw kLaw, class T, int K>
+ENSYN_FN Weight<Vec<T, K>> sample_weight(const Places<T, K>& p, Vec<T, K> mu, Vec<T, K> phi, Vec<T, K> noise,
+                                         const cpu::CostRates<T>& cost, int vesicles) {
   const Softplus<Vec<T, K>> sigma = softplus(phi);
-  store_field(xi * sigma.derivative, p, cpu::kNoiseSlope);
+  const Weight<Vec<T, K>> w = draw_weight<kLaw>(mu, sigma.value, noise, vesicles);
+  store_field(w.sigma_slope * sigma.derivative, p, cpu::kNoiseSlope);
   const Vec<T, K> slope = cost_gradient(sigma.value, cost.terms, cost.count, cost.inverse_variance);
   store_field(slope * sigma.derivative, p, cpu::kCostSlope);
-  return fused(sigma.value, xi, mu);
+  return w;
 }
 
-template <bool kUpdate, bool kSample, int kWidth, class T>
+/// Vector k of the K that stand in two rows from `row` on, kWidth in each: its row, and its offset in a
+/// matrix of the group's rows.
+template <int kWidth, class T>
+struct Position {
+  int row, column;
+  std::size_t offset;
+  ENSYN_FN Position(const cpu::RowGroup<T>& group, int first_row, int first_column, int k)
+      : row(first_row + k / kWidth),
+        column(first_column + k % kWidth * kLanes<T>),
+        offset(offset_of(row, group.blocks * kBlock) + static_cast<std::size_t>(column)) {}
+};
+
+template <bool kUpdate, bool kSample, NoiseLaw kLaw, int kWidth, class T>
 ENSYN_FN void advance_stretch(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>* update,
                               const cpu::UpdateRates<T>& rates, const cpu::CostRates<T>& cost,
                               const cpu::SampleOutput<T>* sample, int column) {
   GradientTile<kWidth, T> g;
   if constexpr (kUpdate) g = gradient_tile<kWidth>(*update, column);
-  GroupNormals<T> normals;
-  if constexpr (kSample) normals = draw_group(group, *sample, column);
+  GroupNoise<T> noise;
+  if constexpr (kSample) noise = draw_group<kLaw>(group, *sample, column);
   // Two rows at a time: as many independent chains as registers allow.
   constexpr int K = 2 * kWidth;
   ENSYN_UNROLL
   for (int row = 0; row < kRowGroup; row += 2) {
     Places<T, K> p;
-    Vec<T, K> mu, phi, xi;
+    Vec<T, K> mu, phi, drawn;
     ENSYN_UNROLL
     for (int k = 0; k < K; ++k) {
-      const int r = row + k / kWidth, v = k % kWidth;
-      p.of[k] = field_of(group, cpu::kHeterogeneousFields, r, column + v * kLanes<T>);
+      const Position<kWidth, T> at(group, row, column, k);
+      p.of[k] = field_of(group, cpu::kHeterogeneousFields, at.row, at.column);
       if constexpr (kUpdate) {
-        mu.v[k] = update_mu(p.of[k], g.of[r][v], rates).v[0];
-        phi.v[k] = update_phi(p.of[k], g.of[r][v], rates).v[0];
+        const Vec<T> gradient = g.of[at.row][k % kWidth];
+        Vec<T> mu_gradient = gradient;
+        if constexpr (!kSample) {
+          if (group.mu_slope != nullptr) mu_gradient = gradient * load(group.mu_slope + at.offset);
+        }
+        mu.v[k] = update_mu(p.of[k], mu_gradient, rates).v[0];
+        phi.v[k] = update_phi(p.of[k], gradient, rates).v[0];
       } else {
         mu.v[k] = load(p.of[k] + cpu::kMu * kBlock).v[0];
         phi.v[k] = load(p.of[k] + cpu::kPhi * kBlock).v[0];
       }
-      if constexpr (kSample) xi.v[k] = normals.of[r][v].v[0];
+      if constexpr (kSample) drawn.v[k] = noise.of[at.row][k % kWidth].v[0];
     }
     if constexpr (kSample) {
-      const Vec<T, K> w = sample_weight(p, mu, phi, xi, cost);
+      const Weight<Vec<T, K>> w = sample_weight<kLaw>(p, mu, phi, drawn, cost, sample->vesicles);
       ENSYN_UNROLL
       for (int k = 0; k < K; ++k) {
-        const int r = row + k / kWidth, at = column + k % kWidth * kLanes<T>;
-        store(Vec<T>{{w.v[k]}}, sample->weights + offset_of(r, group.blocks * kBlock) + at);
+        const Position<kWidth, T> at(group, row, column, k);
+        store(Vec<T>{{w.value.v[k]}}, sample->weights + at.offset);
+        if constexpr (kLaw == NoiseLaw::log_normal)
+          store(Vec<T>{{w.mu_slope.v[k]}}, group.mu_slope + at.offset);
       }
     }
   }
@@ -171,19 +219,25 @@ template <class T>
 HWY_ATTR void advance_heterogeneous(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>* update,
                                     const cpu::UpdateRates<T>& rates, const cpu::CostRates<T>& cost,
                                     const cpu::SampleOutput<T>* sample) {
-  if (update != nullptr && sample != nullptr) {
+  if (update != nullptr && sample != nullptr && sample->law == NoiseLaw::gaussian) {
     for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-      advance_stretch<true, true, kWidth>(group, update, rates, cost, sample, column);
+      advance_stretch<true, true, NoiseLaw::gaussian, kWidth>(group, update, rates, cost, sample, column);
     });
-  } else if (update != nullptr) {
+    return;
+  }
+  // The other laws go over the rows twice, which costs little beside their draws and spares a third of the
+  // variants to compile.
+  if (update != nullptr) {
     for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-      advance_stretch<true, false, kWidth>(group, update, rates, cost, sample, column);
-    });
-  } else {
-    for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-      advance_stretch<false, true, kWidth>(group, update, rates, cost, sample, column);
+      advance_stretch<true, false, NoiseLaw::gaussian, kWidth>(group, update, rates, cost, sample, column);
     });
   }
+  if (sample == nullptr) return;
+  with_law(sample->law, [&]<NoiseLaw kLaw>() HWY_ATTR {
+    for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
+      advance_stretch<false, true, kLaw, kWidth>(group, update, rates, cost, sample, column);
+    });
+  });
 }
 
 template <class T>
@@ -215,7 +269,7 @@ HWY_ATTR T update_homogeneous(const cpu::RowGroup<T>& group, const cpu::UpdateIn
 template <class T>
 HWY_ATTR void sample_homogeneous(const cpu::RowGroup<T>& group, T sigma, const cpu::SampleOutput<T>& sample) {
   for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-    const auto normals = draw_group(group, sample, column);
+    const auto normals = draw_group<NoiseLaw::gaussian>(group, sample, column);
     for (int row = 0; row < kRowGroup; ++row) {
       for (int v = 0; v < kWidth; ++v) {
         const int at = column + v * kLanes<T>;
@@ -231,15 +285,18 @@ HWY_ATTR void sample_homogeneous(const cpu::RowGroup<T>& group, T sigma, const c
 template <class T>
 HWY_ATTR void sample_plain(const cpu::RowGroup<T>& group, const T* mu, const T* sigma,
                            const cpu::SampleOutput<T>& sample) {
-  for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-    const auto normals = draw_group(group, sample, column);
-    for (int row = 0; row < kRowGroup; ++row) {
-      for (int v = 0; v < kWidth; ++v) {
-        const auto at =
-            offset_of(row, group.blocks * kBlock) + static_cast<std::size_t>(column + v * kLanes<T>);
-        store(fused(load(sigma + at), normals.of[row][v], load(mu + at)), sample.weights + at);
+  with_law(sample.law, [&]<NoiseLaw kLaw>() HWY_ATTR {
+    for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
+      const auto noise = draw_group<kLaw>(group, sample, column);
+      for (int row = 0; row < kRowGroup; ++row) {
+        for (int v = 0; v < kWidth; ++v) {
+          const auto at =
+              offset_of(row, group.blocks * kBlock) + static_cast<std::size_t>(column + v * kLanes<T>);
+          store(draw_weight<kLaw>(load(mu + at), load(sigma + at), noise.of[row][v], sample.vesicles).value,
+                sample.weights + at);
+        }
       }
-    }
+    });
   });
 }
 

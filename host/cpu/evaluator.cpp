@@ -93,7 +93,8 @@ class Evaluator {
       for (int row = 0; row < shape.rows; row += kRowGroup) {
         const auto at = static_cast<std::size_t>(row) * static_cast<std::size_t>(shape.stride());
         kernels_.sample_plain({nullptr, shape.blocks(), row, shape.columns}, layers_[l].mu.data() + at,
-                              layers_[l].sigma.data() + at, {&noise[l], work.weights[l].data() + at});
+                              layers_[l].sigma.data() + at,
+                              member_.sample(noise[l], work.weights[l].data() + at));
       }
     }
   }

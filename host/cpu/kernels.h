@@ -13,6 +13,7 @@
 
 #include "ensyn/detail/rates.h"
 #include "ensyn/noise.h"
+#include "ensyn/noise_law.h"
 #include "host/cpu/layout.h"
 
 namespace ensyn::cpu {
@@ -60,6 +61,9 @@ struct RowGroup {
   int blocks = 0;      ///< per row
   int first_row = 0;   ///< multiple of kRowGroup
   int columns = 0;     ///< inputs + 1, which fixes the numbering of quads
+  /// dw/dmu, kRowGroup rows of blocks * 16, of laws in which it is not 1; else null. Left by the draw of the
+  /// weights for the update.
+  T* mu_slope = nullptr;
 };
 
 /// What to draw and where the weights go.
@@ -67,6 +71,8 @@ template <class T>
 struct SampleOutput {
   const NoiseStream* noise = nullptr;
   T* weights = nullptr;  ///< kRowGroup rows of blocks * 16
+  NoiseLaw law = NoiseLaw::gaussian;
+  int vesicles = 0;  ///< of the binomial law
 };
 
 /// A product of a block of weights with activations: output[b][r] = sum_k weights[r][k] input[b][k], 0 <= r <
@@ -135,7 +141,7 @@ struct KernelTable {
   T (*update_homogeneous)(const RowGroup<T>&, const UpdateInput<T>&, const UpdateRates<T>&);
   /// New weights of a row group of a homogeneous layer.
   void (*sample_homogeneous)(const RowGroup<T>&, T sigma, const SampleOutput<T>&);
-  /// weights = mu + sigma * noise of a row group given as rows x stride arrays; `state` of the group is
+  /// Weights of a row group given as rows x stride arrays; `state` of the group is
   /// ignored.
   void (*sample_plain)(const RowGroup<T>&, const T* mu, const T* sigma, const SampleOutput<T>&);
   void (*add_gradient_powers)(const GradientPowers<T>&);

@@ -21,8 +21,10 @@ Member<T>::Member(const Architecture& architecture, const NetworkConfig& config,
       parameters_(static_cast<double>(architecture.parameters())),
       shapes_(layer_shapes(architecture)),
       constants_(step_constants<T>(config, fraction)) {
-  for (const LayerShape& shape : shapes_)
+  for (const LayerShape& shape : shapes_) {
     layers_.emplace_back(shape.elements() * static_cast<std::size_t>(fields()));
+    if (config.law == NoiseLaw::log_normal) mu_slopes_.emplace_back(shape.elements());
+  }
 }
 
 template <class T>
@@ -92,7 +94,9 @@ RowGroup<T> Member<T>::row_group(int layer, int group) noexcept {
   const auto l = static_cast<std::size_t>(layer);
   const LayerShape& shape = shapes_[l];
   const int row = group * kRowGroup;
-  return {layers_[l].data() + element_offset(shape, fields(), row, 0, 0), shape.blocks(), row, shape.columns};
+  T* mu_slope = mu_slopes_.empty() ? nullptr : mu_slopes_[l].data() + element_offset(shape, 1, row, 0, 0);
+  return {layers_[l].data() + element_offset(shape, fields(), row, 0, 0), shape.blocks(), row, shape.columns,
+          mu_slope};
 }
 
 template <class T>

@@ -37,6 +37,10 @@ class Member {
   /// Adam's constants of the step with zero-based number `step`, and the costs.
   [[nodiscard]] UpdateRates<T> update_rates(std::uint64_t step) const;
   [[nodiscard]] CostRates<T> cost_rates() const noexcept;
+  /// How weights are drawn from `noise`.
+  [[nodiscard]] SampleOutput<T> sample(const NoiseStream& noise, T* weights) const noexcept {
+    return {&noise, weights, config_.law, config_.vesicles};
+  }
   [[nodiscard]] std::vector<NoiseStream> noise(std::uint64_t step, Purpose purpose) const;
 
   /// The shared sigma of homogeneous noise.
@@ -63,6 +67,7 @@ class Member {
   double parameters_;
   std::vector<LayerShape> shapes_;
   std::vector<Array<T>> layers_;
+  std::vector<Array<T>> mu_slopes_;  ///< of each layer, padded rows x stride; none where dw/dmu is 1
   StepConstants<T> constants_;
 };
 

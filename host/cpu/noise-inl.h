@@ -1,4 +1,4 @@
-// Normals of the noise contract, a vector of quads at a time. Included once per instruction set.
+// Noise of the contract, a vector of quads at a time. Included once per instruction set.
 
 #if defined(ENSYN_CPU_NOISE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #  ifdef ENSYN_CPU_NOISE_INL_H
@@ -13,9 +13,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
 
-/// Normals of kLanes quads in each of two pairs of rows: four rows of 2 * kLanes consecutive columns.
+/// Numbers of kLanes quads in each of two pairs of rows: four rows of 2 * kLanes consecutive columns.
 template <class T>
-struct GroupNormals {
+struct GroupNoise {
   Vec<T> of[4][2];  ///< [row][first or second kLanes columns]
 };
 
@@ -101,9 +101,22 @@ ENSYN_FN auto words_of_pair(Words<K> w, int k) {
   }
 }
 
+/// Rows whose even columns are in `even` and whose odd ones are in `odd`, as quad_of_lane has them.
+template <class T>
+ENSYN_FN GroupNoise<T> interleaved(Vec<T, 4> even, Vec<T, 4> odd) {
+  GroupNoise<T> out;
+  const Tag<T> d;
+  ENSYN_UNROLL
+  for (int row = 0; row < 4; ++row) {
+    out.of[row][0] = {{hn::InterleaveLower(d, even.v[row], odd.v[row])}};
+    out.of[row][1] = {{hn::InterleaveUpper(d, even.v[row], odd.v[row])}};
+  }
+  return out;
+}
+
 /// Normals of a group of four rows; first[k] is the quad of row pair k at the first column.
 template <class T>
-ENSYN_FN GroupNormals<T> draw(const cpu::NoiseStream& noise, const std::uint64_t* first) {
+ENSYN_FN GroupNoise<T> draw_normals(const cpu::NoiseStream& noise, const std::uint64_t* first) {
   const auto w = quad_words<T>(noise, first);
   Vec<T, 4> radius, angle;  // of rows 0 to 3
   ENSYN_UNROLL
@@ -114,14 +127,22 @@ ENSYN_FN GroupNormals<T> draw(const cpu::NoiseStream& noise, const std::uint64_t
     angle.v[2 * k + 1] = signed_number(words_of_pair<T>(w.w3, k));
   }
   const NormalPair<Vec<T, 4>> n = box_muller(radius, angle);
-  GroupNormals<T> out;
-  const Tag<T> d;
+  return interleaved<T>(n.first, n.second);
+}
+
+/// The words themselves as unsigned numbers, each at its element.
+template <class T>
+ENSYN_FN GroupNoise<T> draw_words(const cpu::NoiseStream& noise, const std::uint64_t* first) {
+  const auto w = quad_words<T>(noise, first);
+  Vec<T, 4> even, odd;  // columns of rows 0 to 3
   ENSYN_UNROLL
-  for (int row = 0; row < 4; ++row) {
-    out.of[row][0] = {{hn::InterleaveLower(d, n.first.v[row], n.second.v[row])}};
-    out.of[row][1] = {{hn::InterleaveUpper(d, n.first.v[row], n.second.v[row])}};
+  for (int k = 0; k < 2; ++k) {
+    even.v[2 * k] = unsigned_number(words_of_pair<T>(w.w0, k));
+    odd.v[2 * k] = unsigned_number(words_of_pair<T>(w.w1, k));
+    even.v[2 * k + 1] = unsigned_number(words_of_pair<T>(w.w2, k));
+    odd.v[2 * k + 1] = unsigned_number(words_of_pair<T>(w.w3, k));
   }
-  return out;
+  return interleaved<T>(even, odd);
 }
 
 }  // namespace ensyn::HWY_NAMESPACE

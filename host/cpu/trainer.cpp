@@ -135,10 +135,10 @@ void Trainer<T>::advance(const std::uint64_t* updated, const std::uint64_t* samp
     SampleOutput<T> out;
     if (sampled != nullptr) {
       const auto row = static_cast<std::size_t>(group * kRowGroup);
-      out.noise = &noise[l];
-      out.weights =
-          l == 0 ? team_.first_weights_[rank].data()
-                 : team_.weights_[l].data() + row * static_cast<std::size_t>(member_.shapes()[l].stride());
+      out =
+          member_.sample(noise[l], l == 0 ? team_.first_weights_[rank].data()
+                                          : team_.weights_[l].data() +
+                                                row * static_cast<std::size_t>(member_.shapes()[l].stride()));
     }
     if (homogeneous) {
       kernels_.sample_homogeneous(rows, sigma, out);

@@ -233,6 +233,8 @@ ENSYN_FN Words<K> exclusive_or(Words<K> a, Words<K> b, Words<K> c) {
 }
 
 #  include "ensyn/detail/formulas.inl"
+// The laws use the formulas.
+#  include "ensyn/detail/laws.inl"
 
 #  undef ENSYN_EACH
 

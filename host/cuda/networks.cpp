@@ -34,6 +34,10 @@ NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stre
                       " cost terms, but " + std::to_string(step.terms.size()) +
                       " were given: use fewer, or --device cpu");
   }
+  if (config.law != NoiseLaw::gaussian) {
+    throw ConfigError("law = " + std::string(name(config.law)) +
+                      " is not offered on CUDA devices: use --device cpu");
+  }
   NetworkConstants<T> constants;
   constants.seed = config.seed;
   constants.stream = static_cast<std::uint64_t>(stream) << 40;

@@ -160,6 +160,10 @@ void ArgumentCheck::settings(const NetworkConfig& config, const char* prefix) co
   } catch (const ConfigError& e) {
     fail(std::string(prefix) + e.what());
   }
+  if (config.law != NoiseLaw::gaussian) {
+    fail(std::string(prefix) + "law is " + std::string(name(config.law)) +
+         ": the operations know the gaussian law only");
+  }
   if (config.objective == Objective::energy && config.costs.size() > kernels::kMaxCostTerms) {
     fail(std::string(prefix) + "costs has " + std::to_string(config.costs.size()) + " terms: give at most " +
          std::to_string(kernels::kMaxCostTerms));

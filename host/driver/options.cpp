@@ -204,6 +204,7 @@ void Values::overlay(const Values& over) {
   } else if (kind == "energy") {
     drop("prior_sigma");
   }
+  if (over.has("law")) drop("vesicles");
   for (const auto& [key, entry] : over.entries_) entries_[key] = entry;
 }
 

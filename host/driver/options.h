@@ -67,7 +67,8 @@ class Values {
   }
 
   /// Replaces values by those of `over`, and removes what those make meaningless: a cost given in one form
-  /// replaces a cost in the other, `data` replaces `dataset`, another objective its costs.
+  /// replaces a cost in the other, `data` replaces `dataset`, another objective its costs, `law` the
+  /// number of vesicles.
   void overlay(const Values& over);
 
  private:

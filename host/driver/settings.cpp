@@ -64,6 +64,10 @@ OptionTable network_options() {
       {"lambda", Kind::real, "L", text(network.lambda), "weight of the magnitude cost sum |mu|", 0},
       {"noise", Kind::text, "KIND", std::string(name(network.noise)),
        "heterogeneous (a sigma per weight) or homogeneous (one for all)"},
+      {"law", Kind::text, "NAME", std::string(name(network.law)),
+       "of a weight's noise: gaussian, binomial (release of vesicles) or log-normal"},
+      {"vesicles", Kind::whole, "N", std::to_string(network.vesicles),
+       "of the binomial law, N of which each may be released; at most " + std::to_string(kMostVesicles), 1},
       {"objective", Kind::text, "NAME", std::string(name(network.objective)), "energy or variational"},
       {"prior_sigma", Kind::real, "S", "flat", "SD of the weights' prior; variational objective only", 0,
        true},
@@ -176,6 +180,12 @@ NetworkConfig network_config(const Values& values) {
                         " objective: leave it out, or choose the other --objective");
     }
   }
+  network.law = values.named("law", network.law, noise_law_from);
+  if (values.has("vesicles") && network.law != NoiseLaw::binomial) {
+    throw ConfigError(values.origin("vesicles") + " has no meaning for the " +
+                      std::string(name(network.law)) + " law: leave it out, or choose --law binomial");
+  }
+  network.vesicles = values.get("vesicles", network.vesicles);
   network.costs = variational ? std::vector<CostTerm>{} : cost_terms(values);
   network.prior_sigma = values.get("prior_sigma", network.prior_sigma);
   network.lambda = values.get("lambda", network.lambda);
@@ -287,6 +297,8 @@ nlohmann::ordered_json to_json(const TrainSettings& settings) {
   if (settings.data.limit_test) result["limit_test"] = *settings.data.limit_test;
   result["hidden"] = settings.hidden;
   result["noise"] = name(network.noise);
+  result["law"] = name(network.law);
+  if (network.law == NoiseLaw::binomial) result["vesicles"] = network.vesicles;
   result["objective"] = name(network.objective);
   if (network.costs.size() == 1) {
     result["rho"] = network.costs[0].rho;

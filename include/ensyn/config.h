@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ensyn/export.h"
+#include "ensyn/noise_law.h"
 
 namespace ensyn {
 
@@ -49,6 +50,7 @@ enum class DeviceKind { automatic, cpu, cuda };
 /// Names as they stand in files and on the command line (`heterogeneous`, `calcium`, `energy`, `single`,
 /// `relu`, `gaussian`, `auto`, ...).
 [[nodiscard]] ENSYN_API std::string_view name(NoiseKind value) noexcept;
+[[nodiscard]] ENSYN_API std::string_view name(NoiseLaw value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Mechanism value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Objective value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Precision value) noexcept;
@@ -58,6 +60,8 @@ enum class DeviceKind { automatic, cpu, cuda };
 
 /// The inverse of `name`. \throws ConfigError that lists the accepted names.
 [[nodiscard]] ENSYN_API NoiseKind noise_kind_from(std::string_view text);
+/// Takes `log-normal` as well.
+[[nodiscard]] ENSYN_API NoiseLaw noise_law_from(std::string_view text);
 [[nodiscard]] ENSYN_API Mechanism mechanism_from(std::string_view text);
 [[nodiscard]] ENSYN_API Objective objective_from(std::string_view text);
 [[nodiscard]] ENSYN_API Precision precision_from(std::string_view text);
@@ -108,6 +112,9 @@ struct ENSYN_API NetworkConfig {
   /// the same noise.
   std::optional<std::uint32_t> stream;
   NoiseKind noise = NoiseKind::heterogeneous;
+  /// Other laws than the Gaussian need heterogeneous noise and the energy objective.
+  NoiseLaw law = NoiseLaw::gaussian;
+  int vesicles = 5;  ///< n of the binomial law, from 1 to 64; other laws do not look at it
   Objective objective = Objective::energy;
   /// Terms of the energy objective; may be empty (no reliability cost).
   std::vector<CostTerm> costs = std::vector<CostTerm>(1);

@@ -10,6 +10,7 @@
 #include "ensyn/evaluation.h"
 #include "ensyn/network.h"
 #include "ensyn/noise.h"
+#include "ensyn/noise_law.h"
 #include "ensyn/ops.h"
 #include "ensyn/population.h"
 #include "ensyn/signatures.h"

@@ -9,6 +9,11 @@
 ///   r = sqrt(-2 ln u), u = min(1, v 2^-32 + 2^-33), angle = pi * int32(w) 2^-31:   r sin(angle), r
 ///   cos(angle),
 /// the order of cuRAND's curand_normal4.
+///
+/// The laws of ensyn/noise_law.h take the same blocks. `gaussian` and `log_normal` take an element's normal,
+/// as above; `binomial` takes the element's own word of the four, in the order of the elements, as the
+/// uniform number (word + 1/2) 2^-32. Laws are an addition to version 1, which fixes the words and the
+/// normals.
 #pragma once
 
 #include <array>

@@ -210,7 +210,8 @@ struct Update {
   /// Zero-based number of the step for Adam's correction of bias, below 2^40; key.step where absent.
   std::optional<std::uint64_t> adam_step = {};
   double fraction = 0;  ///< B/N, in (0, 1]
-  /// Of it count noise, objective, costs (at most kMaxCostTerms), prior_sigma, lambda and adam.
+  /// Of it count noise (of the gaussian law), objective, costs (at most kMaxCostTerms), prior_sigma, lambda
+  /// and adam.
   NetworkConfig config = {};
 };
 ENSYN_API void update(const Update<float>& args, void* stream = nullptr);

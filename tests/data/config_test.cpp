@@ -25,6 +25,10 @@ TEST(Config, NamesReadBack) {
   for (const auto value : {NoiseKind::heterogeneous, NoiseKind::homogeneous}) {
     EXPECT_EQ(noise_kind_from(name(value)), value);
   }
+  for (const auto value : {NoiseLaw::gaussian, NoiseLaw::binomial, NoiseLaw::log_normal}) {
+    EXPECT_EQ(noise_law_from(name(value)), value);
+  }
+  EXPECT_EQ(noise_law_from("log-normal"), NoiseLaw::log_normal);
   for (const auto value :
        {Mechanism::calcium, Mechanism::membrane, Mechanism::actin, Mechanism::trafficking}) {
     EXPECT_EQ(mechanism_from(name(value)), value);
@@ -51,6 +55,8 @@ TEST(Config, NamesReadBack) {
 TEST(Config, UnknownNamesListTheAcceptedOnes) {
   expect_error<ConfigError>([] { (void)noise_kind_from("homo"); },
                             {"noise kind 'homo'", "heterogeneous, homogeneous"});
+  expect_error<ConfigError>([] { (void)noise_law_from("normal"); },
+                            {"noise law 'normal'", "gaussian, binomial, log_normal"});
   expect_error<ConfigError>([] { (void)mechanism_from("Calcium"); },
                             {"mechanism 'Calcium'", "calcium, membrane, actin, trafficking"});
   expect_error<ConfigError>([] { (void)objective_from(""); }, {"objective ''", "energy, variational"});
@@ -121,6 +127,8 @@ struct BadNetwork {
 TEST(Config, BadNetworksNameTheMemberAndKey) {
   const BadNetwork cases[] = {
       {[](NetworkConfig& n) { n.stream = 1u << 24; }, "stream = 16777216"},
+      {[](NetworkConfig& n) { n.vesicles = 0; }, "vesicles = 0"},
+      {[](NetworkConfig& n) { n.vesicles = 65; }, "vesicles = 65"},
       {[](NetworkConfig& n) { n.costs[0].rho = 0; }, "costs[0].rho = 0"},
       {[](NetworkConfig& n) { n.costs[0].rho = -2; }, "costs[0].rho = -2"},
       {[](NetworkConfig& n) { n.costs[0].rho = kNan; }, "costs[0].rho = nan"},
@@ -156,6 +164,21 @@ TEST(Config, BadNetworksNameTheMemberAndKey) {
     bad.change(config.members[2]);
     expect_error<ConfigError>([&] { config.members[2].validate(); }, {bad.text, "must be"});
     expect_error<ConfigError>([&] { config.validate(); }, {"members[2]." + bad.text, "must be"});
+  }
+}
+
+TEST(Config, OtherLawsNeedNoiseOfTheirOwnAndAnEnergy) {
+  for (const auto law : {NoiseLaw::binomial, NoiseLaw::log_normal}) {
+    NetworkConfig member;
+    member.law = law;
+    member.vesicles = 64;
+    EXPECT_NO_THROW(member.validate());
+    member.noise = NoiseKind::homogeneous;
+    const std::string text = "law = " + std::string(name(law));
+    expect_error<ConfigError>([&] { member.validate(); }, {text, "homogeneous", "heterogeneous"});
+    member.noise = NoiseKind::heterogeneous;
+    member.objective = Objective::variational;
+    expect_error<ConfigError>([&] { member.validate(); }, {text, "variational", "energy"});
   }
 }
 
@@ -215,17 +238,32 @@ TEST(Config, PrintedFormHasOneSettingPerLine) {
   config.members.resize(2);
   config.members[0].adam.learning_rate = 0.1;
   config.members[1].stream = 7;
+  config.members[1].law = NoiseLaw::binomial;
   config.members[1].costs.clear();
   config.members[1].seed = std::numeric_limits<std::uint64_t>::max();
   const auto text = to_string(config);
-  for (const char* line :
-       {"architecture.sizes = 4, 3, 2\n", "architecture.hidden = relu\n", "members[0].seed = 0\n",
-        "members[0].stream = index in the population\n", "members[0].noise = heterogeneous\n",
-        "members[0].objective = energy\n", "members[0].costs[0].rho = 2\n", "members[0].costs[0].c = 1\n",
-        "members[0].prior_sigma = inf\n", "members[0].lambda = 0.01\n",
-        "members[0].adam.learning_rate = 0.1\n", "members[1].seed = 18446744073709551615\n",
-        "members[1].stream = 7\n", "members[1].costs = none\n", "members[1].sigma_init = 0.0001\n",
-        "batch = 20\n", "data_seed = 0\n", "own_order = false\n", "precision = single\n"}) {
+  for (const char* line : {"architecture.sizes = 4, 3, 2\n",
+                           "architecture.hidden = relu\n",
+                           "members[0].seed = 0\n",
+                           "members[0].stream = index in the population\n",
+                           "members[0].noise = heterogeneous\n",
+                           "members[0].law = gaussian\n",
+                           "members[1].law = binomial\n",
+                           "members[1].vesicles = 5\n",
+                           "members[0].objective = energy\n",
+                           "members[0].costs[0].rho = 2\n",
+                           "members[0].costs[0].c = 1\n",
+                           "members[0].prior_sigma = inf\n",
+                           "members[0].lambda = 0.01\n",
+                           "members[0].adam.learning_rate = 0.1\n",
+                           "members[1].seed = 18446744073709551615\n",
+                           "members[1].stream = 7\n",
+                           "members[1].costs = none\n",
+                           "members[1].sigma_init = 0.0001\n",
+                           "batch = 20\n",
+                           "data_seed = 0\n",
+                           "own_order = false\n",
+                           "precision = single\n"}) {
     EXPECT_THAT(text, testing::HasSubstr(line));
   }
   EXPECT_EQ(to_string(Architecture{}),

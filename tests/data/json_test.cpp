@@ -22,6 +22,8 @@ PopulationConfig unusual() {
   member.seed = std::numeric_limits<std::uint64_t>::max();
   member.stream = 123;
   member.noise = NoiseKind::homogeneous;
+  member.law = NoiseLaw::log_normal;
+  member.vesicles = 9;
   member.objective = Objective::variational;
   member.costs = {{2.0 / 3.0, std::nextafter(1.0, 2.0)}, {0.1, 5e-324}};
   member.prior_sigma = 0.1 + 0.2;

@@ -21,6 +21,8 @@ VARIANTS = {
     "sum": ["--cost", "2:1e-3", "--cost", "0.5:0.1", "--lambda", "0"],
     "homogeneous": ["--noise", "homogeneous", "--precision", "double", "--seed", "18446744073709551615"],
     "variational": ["--objective", "variational", "--prior-sigma", "0.3", "--data-seed", "7"],
+    "binomial": ["--law", "binomial", "--vesicles", "3", "--sigma-init", "0.1"],
+    "log-normal": ["--law", "log-normal", "--sigma-init", "0.1"],
     "shape": ["--hidden", "none", "--batch", "7", "--limit-train", "100", "--limit-test", "50", "--eval-batch", "9"],
     "start": ["--mu-range", "0.02", "--sigma-init", "0.1", "--averaging", "log_probabilities", "--rho", "1.7"],
 }

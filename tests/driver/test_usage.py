@@ -51,6 +51,8 @@ BAD_VALUES = [
     ("--evaluate-every", "-1"),
     ("--mechanism", "sodium"),
     ("--noise", "loud"),
+    ("--law", "poisson"),
+    ("--vesicles", "0"),
     ("--objective", "none"),
     ("--precision", "half"),
     ("--averaging", "median"),
@@ -68,6 +70,10 @@ CONTRADICTIONS = [
     (["--data", "--dataset"], ["--data", "."]),
     (["--rho"], ["--objective", "variational", "--rho", "2"]),
     (["--prior-sigma"], ["--prior-sigma", "1"]),
+    (["--vesicles", "gaussian"], ["--vesicles", "3"]),
+    (["vesicles", "64"], ["--law", "binomial", "--vesicles", "65"]),
+    (["law", "homogeneous"], ["--law", "log-normal", "--noise", "homogeneous"]),
+    (["law", "variational"], ["--law", "binomial", "--objective", "variational"]),
     (["--resume", "--overwrite"], ["--resume", "--overwrite"]),
 ]
 
@@ -98,7 +104,7 @@ BAD_FILES = {
 class Usage(DriverTest):
     def test_help_lists_the_flags(self):
         expected = {
-            "train": "--data --dataset --hidden --rho --mechanism --c --cost --lambda --noise --objective "
+            "train": "--data --dataset --hidden --rho --mechanism --c --cost --lambda --noise --law --vesicles --objective "
             "--prior-sigma --mu-range --sigma-init --epochs --batch --lr --precision --seed --data-seed --samples "
             "--eval-batch --averaging --checkpoint-every --evaluate-every --limit-train --limit-test --resume "
             "--overwrite",

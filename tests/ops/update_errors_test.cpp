@@ -101,6 +101,8 @@ TYPED_TEST(OpsUpdateErrors, SizesAndSettings) {
   this->update([](auto& a) { a.key->tensor = 4096; }, {"noise tensor 4096"});
   this->update([](auto& a) { a.config.costs = {{0.0, 1.0}}; }, {"config.costs[0].rho = 0", "greater than 0"});
   this->update([](auto& a) { a.config.costs = {{1.0, -1.0}}; }, {"config.costs[0].c = -1", "0 or greater"});
+  this->update([](auto& a) { a.config.law = ensyn::NoiseLaw::binomial; },
+               {"config.law is binomial", "gaussian"});
   this->update([](auto& a) { a.config.lambda = -1; }, {"config.lambda = -1"});
   this->update([](auto& a) { a.config.adam.beta1 = 1; }, {"config.adam.beta1 = 1"});
   this->update([](auto& a) { a.config.costs.resize(9); }, {"config.costs has 9 terms", "at most 8"});

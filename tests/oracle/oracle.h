@@ -77,6 +77,8 @@ struct Matrix {
 using Layers = std::vector<Matrix>;
 
 Matrix normals(const Draw& draw, int rows, int columns, Uniform kind);
+/// The uniform number of each element's own word.
+Matrix uniforms(const Draw& draw, int rows, int columns, Uniform kind);
 
 /// Examples as rows.
 struct Data {
@@ -84,6 +86,32 @@ struct Data {
   std::vector<int> labels;
   Matrix targets = {};  ///< of a gaussian likelihood, instead of labels
 };
+
+/// How a weight follows from mu, sigma and its noise: a standard normal, or for the binomial law a uniform
+/// number.
+enum class Law { gaussian, binomial, log_normal };
+
+/// A weight and its derivatives in mu and sigma (for the binomial law, what stands in for them). `margin`
+/// says how far, in probability, the noise was from where a binomial count changes.
+struct Weight {
+  double value = 0;
+  double mu_slope = 1;
+  double sigma_slope = 0;
+  double margin = std::numeric_limits<double>::infinity();
+};
+Weight draw_weight(Law law, int vesicles, double mu, double sigma, double noise);
+
+/// The rarer of release and failure of one vesicle: its probability, and whether it is failure. Release is
+/// given 0.001 at least.
+struct Release {
+  double rarer = 0;
+  bool failures = false;
+  bool is_clamped = false;
+};
+Release release(int vesicles, double mu, double sigma);
+
+/// P(count > k) of `vesicles` that each count with probability `p`, added from the top.
+double binomial_tail(int vesicles, double p, int k);
 
 struct Term {
   double rho = 2;
@@ -99,6 +127,8 @@ struct Settings {
   bool variational = false;
   bool gaussian = false;  ///< likelihood of real targets, of SD observation_sd
   double observation_sd = 1;
+  Law law = Law::gaussian;
+  int vesicles = 5;
   std::vector<Term> terms;
   double prior_sigma = std::numeric_limits<double>::infinity();
   double lambda = 0;
@@ -137,10 +167,10 @@ Parameters initial_parameters(const Settings& settings);
 /// sigma of one weight.
 double sigma_at(const Settings& settings, const Parameters& parameters, int layer, int row, int column);
 
-/// One draw of the noise of every weight.
+/// One draw of the noise of every weight, as its law takes it.
 Layers draw_noise(const Settings& settings, std::uint64_t step, Purpose purpose);
 
-/// w = mu + sigma * noise; w = mu where `noise` is empty.
+/// w by the network's law; w = mu where `noise` is empty.
 Layers sample_weights(const Settings& settings, const Parameters& parameters, const Layers& noise);
 
 /// Activations of one example, layer by layer from the input; the last are the logits. Hidden ones are before
@@ -180,6 +210,7 @@ struct StepReport {
   double kink = std::numeric_limits<double>::infinity();
   double tie = std::numeric_limits<double>::infinity();
   double scale = 0;
+  double count_margin = std::numeric_limits<double>::infinity();  ///< of Weight
 };
 
 /// Gradient of the objective by backpropagation. That of a shared phi is divided by the number of weights.

@@ -60,12 +60,24 @@ double sigma_at(const Settings& settings, const Parameters& parameters, int laye
 
 Layers draw_noise(const Settings& settings, std::uint64_t step, Purpose purpose) {
   Layers noise;
+  const auto draw = settings.law == Law::binomial ? uniforms : normals;
   for (std::size_t layer = 0; layer + 1 < settings.sizes.size(); ++layer) {
-    noise.push_back(normals({settings.seed, settings.stream, step, layer, purpose}, settings.sizes[layer + 1],
-                            settings.sizes[layer] + 1, settings.uniform));
+    noise.push_back(draw({settings.seed, settings.stream, step, layer, purpose}, settings.sizes[layer + 1],
+                         settings.sizes[layer] + 1, settings.uniform));
   }
   return noise;
 }
+
+namespace {
+
+Weight weight_at(const Settings& settings, const Parameters& parameters, const Layers& noise, int layer,
+                 int row, int column) {
+  const auto l = static_cast<std::size_t>(layer);
+  return draw_weight(settings.law, settings.vesicles, parameters.mu[l].at(row, column),
+                     sigma_at(settings, parameters, layer, row, column), noise[l].at(row, column));
+}
+
+}  // namespace
 
 Layers sample_weights(const Settings& settings, const Parameters& parameters, const Layers& noise) {
   Layers weights = parameters.mu;
@@ -76,8 +88,7 @@ Layers sample_weights(const Settings& settings, const Parameters& parameters, co
     const auto l = static_cast<std::size_t>(layer);
     for (int row = 0; row < weights[l].rows; ++row) {
       for (int column = 0; column < weights[l].columns; ++column) {
-        weights[l].at(row, column) +=
-            sigma_at(settings, parameters, layer, row, column) * noise[l].at(row, column);
+        weights[l].at(row, column) = weight_at(settings, parameters, noise, layer, row, column).value;
       }
     }
   }
@@ -212,8 +223,9 @@ void look_at_prediction(const Settings& settings, const std::vector<double>& out
   report.nll -= log_softmax(logits)[static_cast<std::size_t>(label)];
   const int best = argmax(logits);
   report.correct += best == label ? 1 : 0;
+  // Where a tie is exact, or an input 0, weights were 0, and rounding had no part in it.
   for (std::size_t k = 0; k < logits.size(); ++k) {
-    if (static_cast<int>(k) != best) {
+    if (logits[k] != logits[static_cast<std::size_t>(best)]) {
       report.tie = std::min(report.tie, logits[static_cast<std::size_t>(best)] - logits[k]);
     }
   }
@@ -225,7 +237,7 @@ void look_at(const Settings& settings, const Forward& activations, const Data& d
   for (std::size_t layer = 1; layer < activations.before.size(); ++layer) {
     const bool is_hidden = layer + 1 < activations.before.size();
     for (const double value : activations.before[layer]) {
-      report.kink = is_hidden ? std::min(report.kink, std::abs(value)) : report.kink;
+      report.kink = is_hidden && value != 0 ? std::min(report.kink, std::abs(value)) : report.kink;
       report.scale = std::max(report.scale, std::abs(value));
     }
   }
@@ -315,10 +327,12 @@ Parameters gradient(const Settings& settings, const Parameters& parameters, cons
     for (int row = 0; row < weights[l].rows; ++row) {
       for (int column = 0; column < weights[l].columns; ++column) {
         const double dw = weight_gradient[l].at(row, column);
+        const Weight w = weight_at(settings, parameters, noise, layer, row, column);
+        seen.count_margin = std::min(seen.count_margin, w.margin);
         result.mu[l].at(row, column) =
-            dw + scale * mean_cost_derivative(settings, parameters.mu[l].at(row, column));
+            dw * w.mu_slope + scale * mean_cost_derivative(settings, parameters.mu[l].at(row, column));
         const double sigma = sigma_at(settings, parameters, layer, row, column);
-        const double dsigma = dw * noise[l].at(row, column) + scale * reliability_derivative(settings, sigma);
+        const double dsigma = dw * w.sigma_slope + scale * reliability_derivative(settings, sigma);
         if (settings.homogeneous) {
           result.shared_phi += dsigma * sigmoid(parameters.shared_phi) / count;
         } else {

@@ -87,6 +87,16 @@ Matrix normals(const Draw& draw, int rows, int columns, Uniform kind) {
   return result;
 }
 
+Matrix uniforms(const Draw& draw, int rows, int columns, Uniform kind) {
+  Matrix result(rows, columns);
+  for (int row = 0; row < rows; ++row) {
+    for (int column = 0; column < columns; ++column) {
+      result.at(row, column) = uniform(word_at(draw, row, column, columns), kind);
+    }
+  }
+  return result;
+}
+
 std::vector<std::uint32_t> order(std::uint64_t seed, std::uint64_t stream, std::uint64_t epoch,
                                  std::size_t count) {
   std::vector<std::uint32_t> p(count);

@@ -130,6 +130,11 @@ std::vector<Case> gradient_cases() {
     s.terms = {{0.5, 1.0}, {2.0, 0.2}};
     s.lambda = 0.4;
   });
+  Settings log_normal = base_settings();
+  log_normal.seed = 8;
+  log_normal.law = oracle::Law::log_normal;
+  log_normal.terms = {{0.5, 1.0}};
+  cases.push_back({"log_normal", log_normal});
   return cases;
 }
 

@@ -169,6 +169,28 @@ void add_regressions(std::vector<Case>& all) {
   add("regression_population", {6, 9, 3}, 20, mixed_members(), 1.1);
 }
 
+NetworkConfig of_law(ensyn::NoiseLaw law, int vesicles, std::vector<CostTerm> costs) {
+  return changed(heterogeneous(std::move(costs)), [&](NetworkConfig& m) {
+    m.law = law;
+    m.vesicles = vesicles;
+  });
+}
+
+void add_laws(std::vector<Case>& all) {
+  using ensyn::NoiseLaw;
+  const std::vector<int> sizes{4, 7, 3};
+  for (const int vesicles : {1, 5, 64}) {
+    all.push_back(make_case("binomial_of_" + std::to_string(vesicles), sizes, 20,
+                            {of_law(NoiseLaw::binomial, vesicles, {{0.5, 1.0}})}));
+  }
+  all.push_back(make_case("log_normal", sizes, 20, {of_law(NoiseLaw::log_normal, 5, {{0.5, 1.0}})}));
+  all.push_back(make_case("log_normal_wide", {33, 17, 5}, 21,
+                          {of_law(NoiseLaw::log_normal, 5, {{0.5, 1.0}, {2.0, 0.1}})}));
+  all.push_back(make_case("laws", {6, 9, 4}, 20,
+                          {of_law(NoiseLaw::log_normal, 5, {{0.5, 1.0}}), heterogeneous({{2.0, 0.3}}),
+                           homogeneous({{0.5, 1.0}}), of_law(NoiseLaw::binomial, 3, {{2.0, 0.3}})}));
+}
+
 void add_populations(std::vector<Case>& all) {
   all.push_back(make_case("population", {6, 9, 4}, 20, mixed_members()));
   Case own = make_case("population_own_order", {6, 9, 4}, 21, mixed_members());
@@ -193,6 +215,7 @@ std::vector<Case> cases(ensyn::Precision precision) {
   add_architectures(all);
   add_costs(all);
   add_regressions(all);
+  add_laws(all);
   add_populations(all);
   for (Case& test : all) {
     test.config.precision = precision;
@@ -292,6 +315,10 @@ oracle::Settings to_oracle(const ensyn::PopulationConfig& config, int member, st
   result.variational = network.objective == Objective::variational;
   result.gaussian = config.architecture.likelihood == ensyn::Likelihood::gaussian;
   result.observation_sd = config.architecture.observation_sd;
+  result.law = network.law == ensyn::NoiseLaw::binomial     ? oracle::Law::binomial
+               : network.law == ensyn::NoiseLaw::log_normal ? oracle::Law::log_normal
+                                                            : oracle::Law::gaussian;
+  result.vesicles = network.vesicles;
   for (const CostTerm& term : network.costs) {
     result.terms.push_back({term.rho, term.c});
   }

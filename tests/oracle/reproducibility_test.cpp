@@ -68,7 +68,7 @@ class ReproducibilityTest : public ::testing::TestWithParam<Precision> {
 TEST_P(ReproducibilityTest, ThreadsAndInstructionSetsDoNotShow) {
   for (const std::string name : {"population", "population_own_order", "population_of_two", "four_layers",
                                  "wide_batch_21", "wide_batch_1", "input_785", "bytes", "minimal",
-                                 "sigma_1e_4", "regression_population", "regression_outputs_33"}) {
+                                 "sigma_1e_4", "regression_population", "regression_outputs_33", "laws"}) {
     const Case test = case_of(name);
     const ensyn::Dataset data = parity::make_data(test);
     const auto run = [&](const std::string& set, int threads) {

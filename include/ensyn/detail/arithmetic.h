@@ -1,5 +1,6 @@
 /// \file
-/// The formulas of formulas.inl on plain float and double, for g++ and for nvcc. Not part of the stable API.
+/// The formulas of formulas.inl and laws.inl on plain float and double, for g++ and for nvcc. Not part of the
+/// stable API.
 #pragma once
 
 #include <cmath>
@@ -111,5 +112,7 @@ ENSYN_FN std::uint64_t exclusive_or(std::uint64_t a, std::uint64_t b, std::uint6
 }
 
 #include "ensyn/detail/formulas.inl"
+// The laws use the formulas.
+#include "ensyn/detail/laws.inl"
 
 }  // namespace ensyn::detail
