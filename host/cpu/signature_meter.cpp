@@ -319,6 +319,9 @@ class Meter {
       layer.input_square.push_back(mean(totals.input_square[static_cast<std::size_t>(k)]));
     }
     for (int r = 0; r < layer.outputs; ++r) {
+      const auto bias = static_cast<std::size_t>(r) * static_cast<std::size_t>(shape.stride()) +
+                        static_cast<std::size_t>(layer.inputs);
+      layer.bias_hessian.push_back(mean(totals.hessian[bias]));
       for (int k = 0; k < layer.inputs; ++k) {
         const auto at = static_cast<std::size_t>(r) * static_cast<std::size_t>(shape.stride()) +
                         static_cast<std::size_t>(k);

@@ -6,6 +6,7 @@
 #include "ensyn/config.h"
 #include "ensyn/dataset.h"
 #include "ensyn/device.h"
+#include "ensyn/equilibrium.h"
 #include "ensyn/error.h"
 #include "ensyn/evaluation.h"
 #include "ensyn/network.h"

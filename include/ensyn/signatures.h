@@ -28,8 +28,9 @@ struct ENSYN_API SignatureConfig {
   friend bool operator==(const SignatureConfig&, const SignatureConfig&) = default;
 };
 
-/// Of one layer; biases are left out. Matrices are row-major outputs x inputs. Everything measured is a mean
-/// per example; with N examples in the training set, N * hessian is the curvature of the summed NLL.
+/// Of one layer; of biases only what `bias_hessian` says. Matrices are row-major outputs x inputs. Everything
+/// measured is a mean per example; with N examples in the training set, N * hessian is the curvature of the
+/// summed NLL.
 struct LayerSignatures {
   int outputs = 0;
   int inputs = 0;
@@ -45,6 +46,7 @@ struct LayerSignatures {
   /// the Hessian for a network without hidden layer, and almost everywhere in a network of ReLUs, whose
   /// logits are piecewise linear in each weight: what it leaves out lies at the kinks alone.
   std::vector<double> hessian;
+  std::vector<double> bias_hessian;  ///< the same of each output's bias
   std::vector<double> input_rate;    ///< mean |x| of each input
   std::vector<double> input_square;  ///< mean x^2 of each input
 };

@@ -165,6 +165,11 @@ void compare_with_oracle(const Case& test, bool at_mean, double tolerance) {
       EXPECT_TRUE(
           near(layer.mean_absolute_gradient, without_biases(expected[l].absolute, examples), tolerance));
       EXPECT_TRUE(near(layer.hessian, without_biases(expected[l].hessian, examples), tolerance));
+      std::vector<double> of_biases;
+      for (int r = 0; r < layer.outputs; ++r) {
+        of_biases.push_back(expected[l].hessian.at(r, layer.inputs) / examples);
+      }
+      EXPECT_TRUE(near(layer.bias_hessian, of_biases, tolerance));
       EXPECT_TRUE(near(layer.input_rate, divided(expected[l].rate, examples), tolerance));
       EXPECT_TRUE(near(layer.input_square, divided(expected[l].square, examples), tolerance));
       const auto stored = population.parameters(m, static_cast<int>(l));
@@ -290,7 +295,7 @@ std::vector<double> everything(const Signatures& signatures) {
   std::vector<double> all;
   for (const LayerSignatures& layer : signatures.layers) {
     for (const auto* part : {&layer.mu, &layer.sigma, &layer.curvature, &layer.mean_absolute_gradient,
-                             &layer.hessian, &layer.input_rate, &layer.input_square}) {
+                             &layer.hessian, &layer.bias_hessian, &layer.input_rate, &layer.input_square}) {
       all.insert(all.end(), part->begin(), part->end());
     }
   }
