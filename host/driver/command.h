@@ -63,6 +63,7 @@ struct Command {
 
 [[nodiscard]] Command train_command();
 [[nodiscard]] Command evaluate_command();
+[[nodiscard]] Command signatures_command();
 [[nodiscard]] Command biophysics_command();
 [[nodiscard]] Command experiments_command();
 [[nodiscard]] Command report_command();

@@ -14,6 +14,12 @@ constexpr const char* kFooter =
 
 void declare_options(CLI::App& app, const OptionTable& table, Values& values) {
   for (const Option& option : table) {
+    if (option.kind == Kind::boolean) {
+      const std::string flag = flag_name(option.key);
+      app.add_flag_callback(
+          flag, [&option, &values, flag] { values.set(option.key, true, flag); }, option.help);
+      continue;
+    }
     const auto take = [&option, &values](const std::vector<std::string>& words) {
       values.set(option.key, from_command_line(option, words), flag_name(option.key));
     };

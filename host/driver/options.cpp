@@ -49,6 +49,8 @@ std::string expectation(const Option& option) {
       return "a finite number" + bound(option);
     case Kind::whole_list:
       return "whole numbers" + bound(option) + ", such as 100,100, or 'none'";
+    case Kind::boolean:
+      return "true or false";
     case Kind::cost_list:
       return "RHO:C, two finite numbers, RHO above 0 and C at least 0, such as 2:0.5";
   }
@@ -87,6 +89,8 @@ bool fits(const Option& option, const json& value) {
     case Kind::whole_list:
       return value.is_array() &&
              std::ranges::all_of(value, [&](const json& item) { return is_whole(item, option.minimum); });
+    case Kind::boolean:
+      return value.is_boolean();
     case Kind::cost_list:
       return value.is_array() && !value.empty() && std::ranges::all_of(value, is_cost);
   }
@@ -106,6 +110,8 @@ json from_word(Kind kind, const std::string& word) {
       return or_null(number<std::uint64_t>(word));
     case Kind::real:
       return or_null(number<double>(word));
+    case Kind::boolean:  // the flag alone says it
+      return nullptr;
     case Kind::cost_list: {
       const std::size_t colon = word.find(':');
       if (colon == std::string::npos) return nullptr;
@@ -221,6 +227,7 @@ Values read_config_file(const std::filesystem::path& file, const OptionTable& ta
   const json content = parse_object(file);
   Values values;
   for (const auto& [key, value] : content.items()) {
+    if (key == "command") continue;  // which command's settings they were
     const auto option = std::ranges::find(table, key, &Option::key);
     const std::string origin = in_file(key, file);
     if (option == table.end()) {

@@ -22,6 +22,7 @@ enum class Kind {
   seed,        ///< a 64-bit unsigned number
   real,        ///< a finite double
   whole_list,  ///< `100,100` or `none`; in JSON an array of ints
+  boolean,     ///< a flag without a value; in JSON true or false
   cost_list,   ///< repeated `RHO:C`; in JSON an array of {"rho": RHO, "c": C}
 };
 

@@ -1,0 +1,46 @@
+/// \file
+/// `ensyn signatures`: what it is asked, and the run itself, for commands that run it among others.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "ensyn/ensyn.h"
+#include "host/driver/csv.h"
+#include "host/driver/options.h"
+#include "host/driver/settings.h"
+
+namespace ensyn::driver {
+
+struct SignatureSettings {
+  /// How the network is trained, and `out`. With a `model` only data, evaluation, execution and `out` of it
+  /// are used; the rest is the model's.
+  TrainSettings train;
+  std::optional<std::filesystem::path>
+      model;  ///< a run's folder or its model.safetensors, to measure as it is
+  SignatureConfig measurement;
+  bool equilibrium = false;  ///< whether sigma is also brought to its fixed point, and measured again
+  EquilibriumConfig rounds;
+};
+
+[[nodiscard]] const OptionTable& signature_options();
+/// Reads the configuration of the run that made the model, where there is one. \throws ConfigError, DataError
+[[nodiscard]] SignatureSettings signature_settings(const Values& values);
+/// What config.json holds: every setting but `out`, under the keys of `signature_options`, and the command.
+[[nodiscard]] nlohmann::ordered_json to_json(const SignatureSettings& settings);
+
+/// What a run found; it is also in the files.
+struct SignatureRun {
+  Table table;                     ///< signatures.csv
+  nlohmann::ordered_json summary;  ///< summary.json
+  std::string text;                ///< for people
+};
+
+/// Trains (or loads), measures, and writes config.json, signatures.csv, the arrays, model.safetensors and
+/// summary.json into `out`, which must not hold a run. \param show_progress a line on a terminal
+/// \throws Error when interrupted, DivergenceError, and as the library's functions
+SignatureRun run_signatures(const SignatureSettings& settings, bool show_progress);
+
+}  // namespace ensyn::driver
