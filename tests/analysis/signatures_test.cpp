@@ -45,6 +45,7 @@ oracle::Layers jacobian(const oracle::Layers& weights, const oracle::Forward& fo
     std::vector<double> below(static_cast<std::size_t>(w.columns) - 1);
     for (int r = 0; r < w.rows; ++r) {
       const double d = delta[static_cast<std::size_t>(r)];
+      result[l].at(r, w.columns - 1) = d;
       for (int k = 0; k + 1 < w.columns; ++k) {
         const auto at = static_cast<std::size_t>(k);
         result[l].at(r, k) = d * forward.after[l][at];
