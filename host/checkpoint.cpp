@@ -1,5 +1,6 @@
 #include "host/checkpoint.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
 #include <cmath>
@@ -407,6 +408,15 @@ CheckpointInfo read_checkpoint_info(const std::filesystem::path& file) {
     checked_layout(info.config, header, source);
     return info;
   });
+}
+
+bool is_finite(const Architecture& architecture, const NetworkConfig& config, const NetworkState& state) {
+  PopulationConfig alone;
+  alone.architecture = architecture;
+  alone.members = {config};
+  return std::isfinite(state.epoch.nll) && std::ranges::all_of(layout(alone), [&](const Slot& slot) {
+           return std::ranges::all_of(place_of(state, slot), [](double x) { return std::isfinite(x); });
+         });
 }
 
 }  // namespace ensyn

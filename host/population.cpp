@@ -63,6 +63,22 @@ struct Population::Impl {
     engine = make_engine(config, data, execution);
   }
 
+  /// The population that `file` held.
+  static std::unique_ptr<Impl> from(const Checkpoint& checkpoint, const std::filesystem::path& file,
+                                    Dataset train_data, const ExecutionConfig& execution) {
+    if (checkpoint.train_examples != train_data.size()) {
+      throw DataError(file.string() + ": was trained on " + std::to_string(checkpoint.train_examples) +
+                      " examples, but the training set '" + train_data.name() + "' has " +
+                      std::to_string(train_data.size()) + ": give the data set it was trained on");
+    }
+    auto impl = std::make_unique<Impl>(checkpoint.config, std::move(train_data), execution);
+    for (std::size_t m = 0; m < checkpoint.members.size(); ++m) {
+      impl->engine->write(static_cast<int>(m), checkpoint.members[m]);
+    }
+    impl->step = checkpoint.step;
+    return impl;
+  }
+
   [[nodiscard]] std::uint64_t steps_per_epoch() const {
     return data.size() / static_cast<std::size_t>(config.batch);
   }
@@ -113,18 +129,25 @@ Population& Population::operator=(Population&&) noexcept = default;
 
 Population Population::load(const std::filesystem::path& file, Dataset train_data,
                             const ExecutionConfig& execution) {
-  Checkpoint checkpoint = read_checkpoint(file);
-  if (checkpoint.train_examples != train_data.size()) {
-    throw DataError(file.string() + ": was trained on " + std::to_string(checkpoint.train_examples) +
-                    " examples, but the training set '" + train_data.name() + "' has " +
-                    std::to_string(train_data.size()) + ": give the data set it was trained on");
+  return Population(Impl::from(read_checkpoint(file), file, std::move(train_data), execution));
+}
+
+Population Population::load(const std::filesystem::path& file, Dataset train_data,
+                            const ExecutionConfig& execution, const std::vector<int>& members) {
+  Checkpoint all = read_checkpoint(file);
+  Checkpoint some{all.config, all.step, all.train_examples, {}};
+  some.config.members.clear();
+  for (const int member : members) {
+    if (member < 0 || member >= static_cast<int>(all.members.size())) {
+      throw ConfigError("network " + std::to_string(member) + " is not in " + file.string() +
+                        ", which holds " + std::to_string(all.members.size()));
+    }
+    const auto m = static_cast<std::size_t>(member);
+    some.config.members.push_back(all.config.members[m]);
+    some.config.members.back().stream = stream_of(all.config.members[m], member);
+    some.members.push_back(all.members[m]);
   }
-  auto impl = std::make_unique<Impl>(std::move(checkpoint.config), std::move(train_data), execution);
-  for (std::size_t m = 0; m < checkpoint.members.size(); ++m) {
-    impl->engine->write(static_cast<int>(m), checkpoint.members[m]);
-  }
-  impl->step = checkpoint.step;
-  return Population(std::move(impl));
+  return Population(Impl::from(some, file, std::move(train_data), execution));
 }
 
 void Population::train_steps(std::uint64_t steps) {
@@ -222,6 +245,12 @@ void Population::set_parameters(int member, int layer, const LayerParameters& va
 Energy Population::energy(int member) const {
   impl_->check_member(member);
   return energy_of(impl_->config.members[static_cast<std::size_t>(member)], impl_->engine->read(member));
+}
+
+bool Population::finite(int member) const {
+  impl_->check_member(member);
+  return is_finite(impl_->config.architecture, impl_->config.members[static_cast<std::size_t>(member)],
+                   impl_->engine->read(member));
 }
 
 std::vector<TrainingMetrics> Population::metrics() const {

@@ -62,6 +62,7 @@ struct Command {
 };
 
 [[nodiscard]] Command train_command();
+[[nodiscard]] Command sweep_command();
 [[nodiscard]] Command evaluate_command();
 [[nodiscard]] Command signatures_command();
 [[nodiscard]] Command biophysics_command();

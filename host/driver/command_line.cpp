@@ -28,7 +28,7 @@ void declare_options(CLI::App& app, const OptionTable& table, Values& values) {
     declared->allow_extra_args(false)->option_text(
         option.value_name + (option.fallback.empty() ? "" : " [" + option.fallback + "]"));
     // As in most programs the last of several is taken, so that a script's flags can be appended to.
-    if (option.kind != Kind::cost_list) declared->expected(1)->take_last();
+    if (!is_repeated(option.kind)) declared->expected(1)->take_last();
   }
 }
 

@@ -9,6 +9,8 @@
 #include <set>
 #include <system_error>
 
+#include "host/driver/axis.h"
+
 namespace ensyn::driver {
 namespace {
 
@@ -53,6 +55,14 @@ std::string expectation(const Option& option) {
       return "true or false";
     case Kind::cost_list:
       return "RHO:C, two finite numbers, RHO above 0 and C at least 0, such as 2:0.5";
+    case Kind::real_axis:
+      return "finite numbers" + bound(option) + ", such as 0.5,2/3,2, 1e-4:1e3.25:30log or 0:1:5lin";
+    case Kind::seed_axis:
+      return "whole numbers from 0 to 18446744073709551615, such as 1,2,5 or 0:9";
+    case Kind::text_axis:
+      return "names, such as a,b";
+    case Kind::whole_lists:
+      return "widths" + bound(option) + ", such as 100,100, or 'none'";
   }
   return "";
 }
@@ -63,6 +73,11 @@ bool is_whole(const json& value, double minimum) {
     return false;
   const auto number = value.get<std::int64_t>();
   return number >= std::numeric_limits<int>::min() && static_cast<double>(number) >= minimum;
+}
+
+bool is_whole_list(const json& value, double minimum) {
+  return value.is_array() &&
+         std::ranges::all_of(value, [&](const json& item) { return is_whole(item, minimum); });
 }
 
 bool is_real(const json& value, double minimum, bool above) {
@@ -87,14 +102,66 @@ bool fits(const Option& option, const json& value) {
     case Kind::real:
       return is_real(value, option.minimum, option.above);
     case Kind::whole_list:
-      return value.is_array() &&
-             std::ranges::all_of(value, [&](const json& item) { return is_whole(item, option.minimum); });
+      return is_whole_list(value, option.minimum);
     case Kind::boolean:
       return value.is_boolean();
     case Kind::cost_list:
       return value.is_array() && !value.empty() && std::ranges::all_of(value, is_cost);
+    case Kind::real_axis:
+      return value.is_array() && !value.empty() && std::ranges::all_of(value, [&](const json& item) {
+               return is_real(item, option.minimum, option.above);
+             });
+    case Kind::seed_axis:
+      return value.is_array() && !value.empty() &&
+             std::ranges::all_of(value, [](const json& item) { return item.is_number_unsigned(); });
+    case Kind::text_axis:
+      return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const json& item) {
+               return item.is_string() && !item.get_ref<const std::string&>().empty();
+             });
+    case Kind::whole_lists:
+      return value.is_array() && !value.empty() && std::ranges::all_of(value, [&](const json& item) {
+               return is_whole_list(item, option.minimum);
+             });
   }
   return false;
+}
+
+bool is_axis(Kind kind) {
+  return kind == Kind::real_axis || kind == Kind::seed_axis || kind == Kind::text_axis ||
+         kind == Kind::whole_lists;
+}
+
+/// The values that a text of the command line gives a swept setting. \throws ConfigError
+json axis_from_text(Kind kind, std::string_view text) {
+  if (kind == Kind::real_axis) return parse_reals(text);
+  if (kind == Kind::seed_axis) return parse_seeds(text);
+  return parse_words(text);
+}
+
+/// What a configuration file gives a swept setting, as an array of values. \throws ConfigError
+json axis_from_json(Kind kind, const json& value) {
+  if (kind == Kind::whole_lists) {
+    const bool one = value.is_array() && (value.empty() || !value.front().is_array());
+    return one ? json::array({value}) : value;
+  }
+  if (value.is_string()) return axis_from_text(kind, value.get_ref<const std::string&>());
+  if (!value.is_array()) return json::array({value});
+  json list = json::array();
+  for (const json& item : value) {
+    // Fractions and ranges have no other form in JSON.
+    const json values =
+        item.is_string() ? axis_from_text(kind, item.get_ref<const std::string&>()) : json::array({item});
+    list.insert(list.end(), values.begin(), values.end());
+  }
+  return list;
+}
+
+/// \throws ConfigError when a value stands there twice: its networks would be trained twice
+void check_differ(const json& axis) {
+  std::set<json> seen;
+  for (const json& value : axis) {
+    if (!seen.insert(value).second) throw ConfigError(value.dump() + " stands there twice: leave one");
+  }
 }
 
 /// The JSON form of one word of the command line; null when it is not of the option's kind.
@@ -104,8 +171,15 @@ json from_word(Kind kind, const std::string& word) {
     case Kind::text:
       return word;
     case Kind::whole:
-    case Kind::whole_list:
       return or_null(number<std::int64_t>(word));
+    case Kind::whole_list: {
+      json list = json::array();
+      for (std::size_t begin = 0, end = 0; word != "none" && end != std::string::npos; begin = end + 1) {
+        end = word.find(',', begin);
+        list.push_back(from_word(Kind::whole, word.substr(begin, end - begin)));
+      }
+      return list;
+    }
     case Kind::seed:
       return or_null(number<std::uint64_t>(word));
     case Kind::real:
@@ -118,23 +192,20 @@ json from_word(Kind kind, const std::string& word) {
       return {{"rho", or_null(number<double>(std::string_view(word).substr(0, colon)))},
               {"c", or_null(number<double>(std::string_view(word).substr(colon + 1)))}};
     }
+    case Kind::real_axis:
+    case Kind::seed_axis:
+    case Kind::text_axis:
+      return axis_from_text(kind, word);
+    case Kind::whole_lists:
+      return from_word(Kind::whole_list, word);
   }
   return nullptr;
 }
 
 json from_words(const Option& option, const std::vector<std::string>& words) {
+  if (!is_repeated(option.kind)) return from_word(option.kind, words.back());
   json list = json::array();
-  if (option.kind == Kind::cost_list) {
-    for (const std::string& word : words) list.push_back(from_word(option.kind, word));
-    return list;
-  }
-  const std::string& word = words.back();
-  if (option.kind != Kind::whole_list) return from_word(option.kind, word);
-  if (word == "none") return list;
-  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
-    end = word.find(',', begin);
-    list.push_back(from_word(option.kind, word.substr(begin, end - begin)));
-  }
+  for (const std::string& word : words) list.push_back(from_word(option.kind, word));
   return list;
 }
 
@@ -142,6 +213,21 @@ std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
   return text;
+}
+
+/// What `read` returns. \throws ConfigError that begins with `subject` when it is not what the option asks
+/// for
+template <class Read>
+json checked(const Option& option, const Read& read, const std::string& subject) {
+  json value;
+  try {
+    value = read();
+    if (is_axis(option.kind) && fits(option, value)) check_differ(value);
+  } catch (const ConfigError& error) {
+    throw ConfigError(subject + error.what());
+  }
+  if (!fits(option, value)) throw ConfigError(subject + "it must be " + expectation(option));
+  return value;
 }
 
 /// Which values of the layer below a value of the layer above makes meaningless.
@@ -153,6 +239,9 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kReplaces = 
     {"data", {"dataset"}},
     {"dataset", {"data"}},
 };
+
+/// What a config.json says besides settings; read where it matters.
+const std::set<std::string> kNotes = {"command", "version", "noise_contract"};
 
 std::string in_file(const std::string& key, const std::filesystem::path& file) {
   return "\"" + key + "\" in " + file.string();
@@ -183,6 +272,10 @@ json parse_object(const std::filesystem::path& file) {
 }
 
 }  // namespace
+
+bool is_repeated(Kind kind) {
+  return kind == Kind::cost_list || kind == Kind::whole_lists;
+}
 
 std::string flag_name(std::string_view key) {
   std::string name = "--" + std::string(key);
@@ -215,30 +308,27 @@ void Values::overlay(const Values& over) {
 }
 
 json from_command_line(const Option& option, const std::vector<std::string>& words) {
-  json value = from_words(option, words);
-  if (!fits(option, value)) {
-    throw ConfigError(flag_name(option.key) + " is '" + joined(words) + "': it must be " +
-                      expectation(option));
-  }
-  return value;
+  return checked(
+      option, [&] { return from_words(option, words); },
+      flag_name(option.key) + " is '" + joined(words) + "': ");
 }
 
 Values read_config_file(const std::filesystem::path& file, const OptionTable& table) {
   const json content = parse_object(file);
   Values values;
   for (const auto& [key, value] : content.items()) {
-    if (key == "command") continue;  // which command's settings they were
+    if (kNotes.contains(key)) continue;
     const auto option = std::ranges::find(table, key, &Option::key);
     const std::string origin = in_file(key, file);
     if (option == table.end()) {
       throw ConfigError(origin +
                         " is not a setting of this command: its keys are the flags' names with _ for -");
     }
-    if (!fits(*option, value)) {
-      throw ConfigError(origin + " is " + value.dump(-1, ' ', false, json::error_handler_t::replace) +
-                        ": it must be " + expectation(*option));
-    }
-    values.set(key, value, origin);
+    const auto read = [&] { return is_axis(option->kind) ? axis_from_json(option->kind, value) : value; };
+    values.set(key,
+               checked(*option, read,
+                       origin + " is " + value.dump(-1, ' ', false, json::error_handler_t::replace) + ": "),
+               origin);
   }
   return values;
 }

@@ -24,7 +24,16 @@ enum class Kind {
   whole_list,  ///< `100,100` or `none`; in JSON an array of ints
   boolean,     ///< a flag without a value; in JSON true or false
   cost_list,   ///< repeated `RHO:C`; in JSON an array of {"rho": RHO, "c": C}
+  // Swept settings. In JSON a value, an array of values, or the text of the command line; their values are
+  // arrays of at least one value, none of them twice.
+  real_axis,    ///< finite doubles, see parse_reals
+  seed_axis,    ///< 64-bit unsigned numbers, see parse_seeds
+  text_axis,    ///< texts
+  whole_lists,  ///< repeated `100,100` or `none`; in JSON also one array of ints, or an array of such
 };
+
+/// Whether the flag may be given several times, each adding to the value, instead of the last one counting.
+[[nodiscard]] bool is_repeated(Kind kind);
 
 struct Option {
   std::string key;         ///< in JSON, for example `eval_batch`; the flag is `--eval-batch`
@@ -82,6 +91,7 @@ class Values {
 /// \throws ConfigError when it is not what the option asks for.
 [[nodiscard]] nlohmann::json from_command_line(const Option& option, const std::vector<std::string>& words);
 
+/// The settings in a JSON file; what a config.json says of its command and version is passed over.
 /// \throws ConfigError when the file cannot be read, is not a JSON object, has a key that is not in `table`
 /// or a value that is not what the table asks for.
 [[nodiscard]] Values read_config_file(const std::filesystem::path& file, const OptionTable& table);

@@ -4,25 +4,40 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "ensyn/population.h"
 
 namespace ensyn::driver {
 
 /// Rewrites its line on standard error; silent when that is no terminal or `wanted` is false.
-class ProgressLine {
+class TerminalLine {
  public:
-  /// \param first_step steps done before this process started, which its speed leaves out.
-  ProgressLine(bool wanted, int epochs, std::uint64_t first_step);
-  ~ProgressLine();
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
+  explicit TerminalLine(bool wanted);
+  ~TerminalLine();
+  TerminalLine(const TerminalLine&) = delete;
+  TerminalLine& operator=(const TerminalLine&) = delete;
 
-  void show(const Progress& progress);
+  [[nodiscard]] bool visible() const { return visible_; }
+  /// Shows as much of the text as fits on one line.
+  void show(std::string text);
   void clear();
 
  private:
   bool visible_;
+};
+
+/// The line of one network's training.
+class ProgressLine {
+ public:
+  /// \param first_step steps done before this process started, which its speed leaves out.
+  ProgressLine(bool wanted, int epochs, std::uint64_t first_step);
+
+  void show(const Progress& progress);
+  void clear() { line_.clear(); }
+
+ private:
+  TerminalLine line_;
   int epochs_;
   std::uint64_t first_step_;
   std::chrono::steady_clock::time_point start_;

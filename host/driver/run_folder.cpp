@@ -51,11 +51,11 @@ void RunFolder::remove_run() const {
   }
 }
 
-void RunFolder::remove_leftovers() const {
+void remove_leftovers(const std::vector<std::filesystem::path>& files) {
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(files.front().parent_path(), ignored)) {
     const std::string name = entry.path().filename().string();
-    for (const auto& file : {config(), summary(), metrics(), model()}) {
+    for (const auto& file : files) {
       // The ending is write_file's.
       if (name.starts_with(file.filename().string() + ".tmp-"))
         std::filesystem::remove(entry.path(), ignored);

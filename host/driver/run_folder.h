@@ -12,6 +12,9 @@
 
 namespace ensyn::driver {
 
+/// Removes temporary files that a killed process left of these files, which lie in one folder.
+void remove_leftovers(const std::vector<std::filesystem::path>& files);
+
 struct RunFolder {
   std::filesystem::path path;
 
@@ -25,8 +28,7 @@ struct RunFolder {
   /// Removes the four files; config.json first, so that what a kill leaves is no run that could be resumed.
   /// \throws IoError
   void remove_run() const;
-  /// Removes temporary files that a killed process left.
-  void remove_leftovers() const;
+  void remove_leftovers() const { driver::remove_leftovers({config(), summary(), metrics(), model()}); }
 };
 
 /// \throws IoError that names the folder.

@@ -32,4 +32,14 @@ std::string grouped(std::uint64_t number) {
   return text;
 }
 
+std::string bytes_text(double bytes) {
+  const char* unit = "B";
+  for (const char* next : {"kB", "MB", "GB", "TB"}) {
+    if (bytes < 1000) break;
+    bytes /= 1000;
+    unit = next;
+  }
+  return formatted(bytes < 9.95 && *unit != 'B' ? "%.1f %s" : "%.0f %s", bytes, unit);
+}
+
 }  // namespace ensyn::driver

@@ -16,4 +16,7 @@ namespace ensyn::driver {
 /// `12,345` for 12345.
 [[nodiscard]] std::string grouped(std::uint64_t number);
 
+/// `850 B`, `2.9 MB`, `12 GB`.
+[[nodiscard]] std::string bytes_text(double bytes);
+
 }  // namespace ensyn::driver

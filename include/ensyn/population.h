@@ -62,6 +62,11 @@ class ENSYN_API Population {
   static Population load(const std::filesystem::path& file, Dataset train_data,
                          const ExecutionConfig& execution = {});
 
+  /// As above, but only the members named, by index and in this order; each keeps its noise stream. \throws
+  /// ConfigError too, when one is out of range or there is none.
+  static Population load(const std::filesystem::path& file, Dataset train_data,
+                         const ExecutionConfig& execution, const std::vector<int>& members);
+
   /// Runs `steps` minibatches on every member. \throws DivergenceError when a loss is not finite; the state
   /// then is that after the failing step and not worth keeping.
   void train_steps(std::uint64_t steps);
@@ -94,6 +99,9 @@ class ENSYN_API Population {
   void set_parameters(int member, int layer, const LayerParameters& values);
 
   [[nodiscard]] Energy energy(int member) const;
+  /// Whether all its parameters and moments are finite numbers, as `save` requires. \throws ConfigError when
+  /// member is out of range.
+  [[nodiscard]] bool finite(int member) const;
   /// Metrics of the current epoch so far, one per member.
   [[nodiscard]] std::vector<TrainingMetrics> metrics() const;
 

@@ -108,6 +108,9 @@ class Usage(DriverTest):
             "--prior-sigma --mu-range --sigma-init --epochs --batch --lr --precision --seed --data-seed --samples "
             "--eval-batch --averaging --checkpoint-every --evaluate-every --limit-train --limit-test --resume "
             "--overwrite",
+            "sweep": "--data --dataset --hidden --rho --mechanism --c --lambda --noise --objective --prior-sigma "
+            "--mu-range --sigma-init --epochs --batch --lr --precision --seed --data-seed --samples --eval-batch "
+            "--averaging --checkpoint-every --networks-at-once --limit-train --limit-test --overwrite",
             "evaluate": "MODEL --data --dataset --samples --eval-batch --averaging --limit-test --seed",
             "info": "--seed",
         }
