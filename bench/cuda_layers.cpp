@@ -257,7 +257,7 @@ std::vector<double> Layers<T>::weights(int m, int l) const {
   const ensyn::LayerState& from = state.layers[static_cast<std::size_t>(l)];
   std::vector<double> w = normals(m, l);
   for (std::size_t i = 0; i < w.size(); ++i) {
-    w[i] = from.mu[i] + softplus(from.phi.empty() ? state.shared_phi.value : from.phi[i]) * w[i];
+    w[i] = from.mu[i] + softplus(from.phi.empty() ? state.shared_phi.value[0] : from.phi[i]) * w[i];
   }
   return w;
 }

@@ -206,6 +206,9 @@ struct FinishBed {
     write(nll, nll_values);
     write(correct, correct_values);
     write(parts, part_values);
+    // All parts belong to the one phi of each network.
+    write(group, std::vector<kernels::PhiGroup>{
+                     {0, kParts, static_cast<double>(layers.config.architecture.parameters())}});
   }
 
   [[nodiscard]] std::string wrong() {
@@ -226,13 +229,13 @@ struct FinishBed {
       comparison.add_equal("the step", static_cast<double>(layers.networks.mirror(m).step),
                            static_cast<double>(Layers<T>::kStep + 1));
       const ensyn::NetworkConfig& config = layers.config.members.front();
-      const double phi = layers.before(m).shared_phi.value, sigma = std::log1p(std::exp(phi));
+      const double phi = layers.before(m).shared_phi.value[0], sigma = std::log1p(std::exp(phi));
       const ensyn::CostTerm& cost = config.costs.front();
       const double parameters = static_cast<double>(layers.config.architecture.parameters());
       const double g =
           part / parameters - batch / 60000 * cost.c * cost.rho * std::pow(sigma, -(cost.rho + 1));
       const double slope = 1 / (1 + std::exp(-phi));
-      comparison.add("the moment of phi", after.shared_phi.moment1, (1 - config.adam.beta1) * slope * g,
+      comparison.add("the moment of phi", after.shared_phi.moment1[0], (1 - config.adam.beta1) * slope * g,
                      slope * (std::abs(g) + 1));
       const double t = static_cast<double>(Layers<T>::kStep + 2);
       comparison.add("Adam's rate of the next step",
@@ -250,6 +253,7 @@ struct FinishBed {
   std::vector<T> nll_values, part_values;
   std::vector<std::uint8_t> correct_values;
   DeviceBuffer<T> nll, parts;
+  DeviceBuffer<kernels::PhiGroup> group{1, "the group"};
   DeviceBuffer<std::uint8_t> correct;
 };
 
@@ -330,7 +334,10 @@ Problem finish_step(const Setup& setup) {
                                     FinishBed<T>::kParts,
                                     bed->nll.data(),
                                     bed->correct.data(),
-                                    setup.batch};
+                                    setup.batch,
+                                    {},
+                                    {},
+                                    bed->group.data()};
   Problem problem;
   problem.launch = [bed, args] { kernels::finish_step(args, stream().get()); };
   problem.restore = [bed] { bed->layers.restore(); };

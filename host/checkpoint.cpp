@@ -24,6 +24,7 @@
 #include "host/io/json_text.h"
 #include "host/io/message.h"
 #include "host/io/safetensors.h"
+#include "host/phi_groups.h"
 
 namespace ensyn {
 namespace {
@@ -42,7 +43,7 @@ constexpr std::uint64_t kMaxStep = std::uint64_t{1} << 40;
 struct Role {
   std::string_view name;
   std::vector<double> LayerState::*layer;
-  double SharedPhi::*shared;
+  std::vector<double> SharedPhi::*shared;
   bool not_negative = false;
   bool derived = false;  ///< softplus of the place named; written for readers' convenience
 };
@@ -62,7 +63,7 @@ struct Slot {
   std::string name;
   const Role* role;
   std::size_t member;
-  std::optional<std::size_t> layer;  ///< absent for the phi that a homogeneous network shares
+  std::optional<std::size_t> layer;  ///< absent for a phi that weights share
   std::vector<std::uint64_t> shape;
 };
 
@@ -72,20 +73,20 @@ std::vector<Slot> layout(const PopulationConfig& config) {
   const auto& sizes = config.architecture.sizes;
   for (std::size_t m = 0; m < config.members.size(); ++m) {
     const auto prefix = config.members.size() == 1 ? "" : "m" + std::to_string(m) + ".";
-    const bool homogeneous = config.members[m].noise == NoiseKind::homogeneous;
+    const std::uint64_t groups = phi_group_count(config.members[m].noise, config.architecture);
     for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
       const auto layer = prefix + "layer" + std::to_string(l) + ".";
       const auto rows = static_cast<std::uint64_t>(sizes[l + 1]);
       const auto columns = static_cast<std::uint64_t>(sizes[l]) + 1;
       for (const auto& role : kRoles) {
-        if (!homogeneous || role.shared == nullptr) {
+        if (groups == 0 || role.shared == nullptr) {
           slots.push_back({layer + std::string(role.name), &role, m, l, {rows, columns}});
         }
       }
     }
     for (const auto& role : kRoles) {
-      if (homogeneous && role.shared != nullptr) {
-        slots.push_back({prefix + std::string(role.name), &role, m, std::nullopt, {1}});
+      if (groups > 0 && role.shared != nullptr) {
+        slots.push_back({prefix + std::string(role.name), &role, m, std::nullopt, {groups}});
       }
     }
   }
@@ -99,7 +100,7 @@ auto place_of(State& state, const Slot& slot) {
   if (slot.layer) {
     return std::span<Value>(state.layers[*slot.layer].*slot.role->layer);
   }
-  return std::span<Value>(&(state.shared_phi.*slot.role->shared), 1);
+  return std::span<Value>(state.shared_phi.*slot.role->shared);
 }
 
 TensorType type_of(const PopulationConfig& config) {
@@ -317,6 +318,10 @@ NetworkState empty_state(const PopulationConfig& config, const NetworkConfig& me
     }
     state.layers.push_back(std::move(layer));
   }
+  const auto groups = static_cast<std::size_t>(phi_group_count(member.noise, config.architecture));
+  for (auto* values : {&state.shared_phi.value, &state.shared_phi.moment1, &state.shared_phi.moment2}) {
+    values->resize(groups);
+  }
   return state;
 }
 
@@ -358,7 +363,7 @@ std::vector<TensorSource> tensor_sources(const Checkpoint& checkpoint,
       }
       values = sigma;
     }
-    assert(!slot.layer || values.size() == slot.shape[0] * slot.shape[1]);
+    assert(values.size() == slot.shape[0] * (slot.layer ? slot.shape[1] : 1));
     check_values(values, slot, type, source);
     tensors.push_back({std::move(slot.name), type, std::move(slot.shape), values});
   }

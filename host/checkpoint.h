@@ -3,11 +3,12 @@
 ///
 /// Tensors of member m (prefix `m<m>.`, left out when there is one member) and layer l: `layer<l>.mu`,
 /// `.phi`,
-/// `.sigma`, `.mu.moment1`, `.mu.moment2`, `.phi.moment1`, `.phi.moment2`, of shape rows x columns; for
-/// homogeneous noise `phi`, `phi.moment1`, `phi.moment2`, `sigma` of shape 1 instead of the per-layer ones.
-/// dtype F32 or F64 by the population's precision. Metadata (strings): `format` = "ensyn", `format_version`,
-/// `noise_contract`, `step`, `train_examples`, `config` (JSON), `epoch_sums` (JSON, one entry per member; the
-/// NLL written so that it reads back exactly).
+/// `.sigma`, `.mu.moment1`, `.mu.moment2`, `.phi.moment1`, `.phi.moment2`, of shape rows x columns. Where
+/// weights share a phi there are `phi`, `phi.moment1`, `phi.moment2` and `sigma` instead of the layers' own,
+/// with one element for each group: each neuron, layer by layer (per_neuron), each layer, or the network
+/// (homogeneous). dtype F32 or F64 by the population's precision. Metadata (strings): `format` = "ensyn",
+/// `format_version`, `noise_contract`, `step`, `train_examples`, `config` (JSON), `epoch_sums` (JSON, one
+/// entry per member; the NLL written so that it reads back exactly).
 #pragma once
 
 #include <cstdint>

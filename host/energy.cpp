@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "host/phi_groups.h"
+
 namespace ensyn {
 namespace {
 
@@ -26,13 +28,19 @@ double reliability_of(const NetworkConfig& config, double sigma) {
 
 }  // namespace
 
-Energy energy_of(const NetworkConfig& config, const NetworkState& state) {
+Energy energy_of(const Architecture& architecture, const NetworkConfig& config, const NetworkState& state) {
+  const PhiGroups groups(config.noise, architecture);
   Energy energy;
   double squares = 0, weights = 0;
-  for (const LayerState& layer : state.layers) {
+  for (std::size_t l = 0; l < state.layers.size(); ++l) {
+    const LayerState& layer = state.layers[l];
     const auto columns = static_cast<std::size_t>(layer.columns);
     for (std::size_t i = 0; i < layer.mu.size(); ++i) {
-      const double sigma = softplus(layer.phi.empty() ? state.shared_phi.value : layer.phi[i]);
+      const double phi =
+          layer.phi.empty()
+              ? state.shared_phi.value[groups.of(static_cast<int>(l), static_cast<int>(i / columns))]
+              : layer.phi[i];
+      const double sigma = softplus(phi);
       energy.reliability_cost += reliability_cost_of(config, sigma);
       energy.magnitude_cost += config.lambda * std::fabs(layer.mu[i]);
       if (i % columns == columns - 1) continue;  // the bias

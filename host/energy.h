@@ -8,6 +8,7 @@
 
 namespace ensyn {
 
-[[nodiscard]] Energy energy_of(const NetworkConfig& config, const NetworkState& state);
+[[nodiscard]] Energy energy_of(const Architecture& architecture, const NetworkConfig& config,
+                               const NetworkState& state);
 
 }  // namespace ensyn

@@ -12,6 +12,7 @@
 #include "host/checkpoint.h"
 #include "host/cpu/signature_meter.h"
 #include "host/energy.h"
+#include "host/phi_groups.h"
 
 namespace ensyn {
 namespace {
@@ -105,9 +106,10 @@ struct Population::Impl {
                         std::to_string(config.architecture.layers()) + " layers");
     }
   }
-  [[nodiscard]] bool homogeneous(int member) const {
-    return config.members[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
+  [[nodiscard]] NoiseKind noise(int member) const {
+    return config.members[static_cast<std::size_t>(member)].noise;
   }
+  [[nodiscard]] PhiGroups groups(int member) const { return {noise(member), config.architecture}; }
 
   [[nodiscard]] std::vector<TrainingMetrics> metrics() const {
     std::vector<TrainingMetrics> all;
@@ -207,7 +209,13 @@ LayerParameters Population::parameters(int member, int layer) const {
   const NetworkState state = impl_->engine->read(member);
   const LayerState& from = state.layers[static_cast<std::size_t>(layer)];
   LayerParameters to{from.rows, from.columns, from.mu, from.phi, {}};
-  if (impl_->homogeneous(member)) to.phi.assign(to.mu.size(), state.shared_phi.value);
+  if (to.phi.empty()) {
+    const PhiGroups groups = impl_->groups(member);
+    for (int row = 0; row < to.rows; ++row) {
+      to.phi.insert(to.phi.end(), static_cast<std::size_t>(to.columns),
+                    state.shared_phi.value[groups.of(layer, row)]);
+    }
+  }
   to.sigma.resize(to.phi.size());
   std::transform(to.phi.begin(), to.phi.end(), to.sigma.begin(), softplus);
   return to;
@@ -229,22 +237,28 @@ void Population::set_parameters(int member, int layer, const LayerParameters& va
     throw ConfigError("mu and phi of layer " + std::to_string(layer) + " must be finite numbers");
   }
   to.mu = values.mu;
-  if (impl_->homogeneous(member)) {
-    const double phi = values.phi.front();
-    if (std::any_of(values.phi.begin(), values.phi.end(), [phi](double x) { return x != phi; })) {
-      throw ConfigError("network " + std::to_string(member) +
-                        " is homogeneous: all values of phi must be equal");
-    }
-    state.shared_phi.value = phi;
-  } else {
+  if (impl_->noise(member) == NoiseKind::heterogeneous) {
     to.phi = values.phi;
+  } else {
+    const PhiGroups groups = impl_->groups(member);
+    for (std::size_t i = 0; i < values.phi.size(); ++i) {
+      const auto row = i / static_cast<std::size_t>(to.columns);
+      const auto first = groups.by_row() ? row * static_cast<std::size_t>(to.columns) : 0;
+      if (values.phi[i] != values.phi[first]) {
+        throw ConfigError("the noise of network " + std::to_string(member) + " is " +
+                          std::string(name(impl_->noise(member))) + ": all values of phi" +
+                          (groups.by_row() ? " in one row" : "") + " must be equal");
+      }
+      state.shared_phi.value[groups.of(layer, static_cast<int>(row))] = values.phi[i];
+    }
   }
   impl_->engine->write(member, state);
 }
 
 Energy Population::energy(int member) const {
   impl_->check_member(member);
-  return energy_of(impl_->config.members[static_cast<std::size_t>(member)], impl_->engine->read(member));
+  return energy_of(impl_->config.architecture, impl_->config.members[static_cast<std::size_t>(member)],
+                   impl_->engine->read(member));
 }
 
 bool Population::finite(int member) const {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ensyn/noise.h"
+#include "host/phi_groups.h"
 
 namespace ensyn {
 namespace {
@@ -67,7 +68,10 @@ NetworkState initial_state(const Architecture& architecture, const NetworkConfig
     state.layers.push_back(
         initial_layer(architecture.sizes[at + 1], architecture.sizes[at] + 1, config, key));
   }
-  state.shared_phi.value = inverse_softplus(config.sigma_init);
+  const auto groups = static_cast<std::size_t>(phi_group_count(config.noise, architecture));
+  state.shared_phi.value.assign(groups, inverse_softplus(config.sigma_init));
+  state.shared_phi.moment1.assign(groups, 0.0);
+  state.shared_phi.moment2.assign(groups, 0.0);
   return state;
 }
 

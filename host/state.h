@@ -10,8 +10,8 @@
 
 namespace ensyn {
 
-/// Row-major rows x columns (columns = inputs + 1, the last is the bias). The vectors of phi are empty for
-/// homogeneous noise.
+/// Row-major rows x columns (columns = inputs + 1, the last is the bias). The vectors of phi are empty where
+/// weights share one.
 struct LayerState {
   int rows = 0;
   int columns = 0;
@@ -21,9 +21,9 @@ struct LayerState {
   friend bool operator==(const LayerState&, const LayerState&) = default;
 };
 
-/// The one phi of a homogeneous network, with Adam's moments.
+/// The phi of each group of weights (see phi_groups.h), with Adam's moments; empty for heterogeneous noise.
 struct SharedPhi {
-  double value = 0, moment1 = 0, moment2 = 0;
+  std::vector<double> value, moment1, moment2;
 
   friend bool operator==(const SharedPhi&, const SharedPhi&) = default;
 };
@@ -39,7 +39,7 @@ struct EpochSums {
 
 struct NetworkState {
   std::vector<LayerState> layers;
-  SharedPhi shared_phi;  ///< meaningful for homogeneous noise
+  SharedPhi shared_phi;
   EpochSums epoch;
 
   friend bool operator==(const NetworkState&, const NetworkState&) = default;

@@ -1,9 +1,10 @@
-// End of a training step, for each network: the epoch's sums, the one phi of homogeneous noise, and Adam's
-// rates of the next step, 1 - beta^t.
+// End of a training step, for each network: the epoch's sums, each phi that weights share, and Adam's rates
+// of the next step, 1 - beta^t.
 //
 // These are a few scalars of each network, so they are double whatever the networks' precision, and computed
-// by one thread each in the order of the CPU backend, so that both give the same bits. The two halves of the
-// work do not depend on each other and run in different warps. Determinism: gpu_to_gpu.
+// by one thread each (the sums by one, a phi by another) in the order of the CPU backend, so that both give
+// the same bits. The two halves of the work do not depend on each other and run in different warps.
+// Determinism: gpu_to_gpu.
 
 #include "kernels/finish_step.h"
 
@@ -14,7 +15,8 @@
 namespace ensyn::kernels {
 namespace {
 
-constexpr int kThreads = 64;
+constexpr int kFirstPhiThread = 32, kPhiThreads = 32;
+constexpr int kThreads = kFirstPhiThread + kPhiThreads;
 
 template <class T>
 __device__ inline void add_metrics(const FinishStep<T>& args, int network, NetworkProgress<T>& progress) {
@@ -36,18 +38,23 @@ __device__ inline void add_metrics(const FinishStep<T>& args, int network, Netwo
   progress.examples += static_cast<std::uint64_t>(args.batch);
 }
 
+/// Each thread takes every so many of the network's groups; `first` is its own.
 template <class T>
 __device__ inline void update_shared(const FinishStep<T>& args, int network,
-                                     const NetworkConstants<T>& constants,
-                                     const detail::AdamRates<T>& rates) {
-  const T* parts = args.partial_sums + static_cast<std::int64_t>(network) * args.partial_sum_count;
-  double sum = 0;
-  for (int i = 0; i < args.partial_sum_count; ++i) sum += static_cast<double>(parts[i]);
-  T* at = args.shared_phi + 3 * network;
-  detail::SharedPhiValues<T> shared{at[0], at[1], at[2]};
-  detail::update_shared_phi(shared, sum, constants.parameters, constants.terms, constants.term_count,
-                            constants.inverse_variance, rates);
-  at[0] = shared.phi, at[1] = shared.moment1, at[2] = shared.moment2;
+                                     const NetworkConstants<T>& constants, const PhiGroup* groups,
+                                     const detail::AdamRates<T>& rates, int first) {
+  for (int g = first; g < constants.group_count; g += kPhiThreads) {
+    const PhiGroup& group = groups[g];
+    const T* parts =
+        args.partial_sums + static_cast<std::int64_t>(network) * args.partial_sum_count + group.first_part;
+    double sum = 0;
+    for (int i = 0; i < group.part_count; ++i) sum += static_cast<double>(parts[i]);
+    T* at = args.shared_phi + 3 * (constants.first_phi + g);
+    detail::SharedPhiValues<T> shared{at[0], at[1], at[2]};
+    detail::update_shared_phi(shared, sum, group.size, constants.terms, constants.term_count,
+                              constants.inverse_variance, rates);
+    at[0] = shared.phi, at[1] = shared.moment1, at[2] = shared.moment2;
+  }
 }
 
 template <class T>
@@ -58,18 +65,20 @@ __device__ inline detail::AdamRates<T> rates_of(const NetworkConstants<T>& const
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) finish_step_kernel(const __grid_constant__ FinishStep<T> args) {
-  const int network = static_cast<int>(blockIdx.x);
-  if (args.constants == nullptr) {
-    if (threadIdx.x == 0) update_shared(args, 0, args.one_constants, args.one_adam);
-    return;
+  const int network = static_cast<int>(blockIdx.x),
+            phi_thread = static_cast<int>(threadIdx.x) - kFirstPhiThread;
+  const bool by_value = args.constants == nullptr;
+  const NetworkConstants<T>& constants = by_value ? args.one_constants : args.constants[network];
+  if (threadIdx.x == 0 && !by_value) add_metrics(args, network, args.progress[network]);
+  if (phi_thread >= 0) {
+    update_shared(args, network, constants, by_value ? &args.one_group : args.groups + constants.first_group,
+                  by_value ? args.one_adam : args.progress[network].adam, phi_thread);
   }
-  const NetworkConstants<T>& constants = args.constants[network];
-  NetworkProgress<T>& progress = args.progress[network];
-  if (threadIdx.x == 0) add_metrics(args, network, progress);
-  if (threadIdx.x == 32 && constants.homogeneous) update_shared(args, network, constants, progress.adam);
-  // The first thread still reads the step that the other advances.
+  if (by_value) return;
+  // The others still read what one of them advances.
   __syncthreads();
-  if (threadIdx.x == 32) {
+  if (phi_thread == 0) {
+    NetworkProgress<T>& progress = args.progress[network];
     progress.step += 1;
     progress.adam = rates_of(constants, progress.step);
   }

@@ -1,11 +1,12 @@
-// Backward pass to the parameters of networks with homogeneous noise:
+// Backward pass to the parameters of networks whose weights share a phi:
 //   mu <- Adam(mu, g + lambda B/N sign(mu) + mu / s^2 B/N),   partial sums of g xi, g = dL/dw, xi drawn
 //   again.
 //
 // A block owns four rows of one layer, the unit in which the CPU backend sums. Chunk by chunk of columns its
 // threads, one quad each, compute g and xi and update mu; then 16 lanes add g xi to 16 sums, lane p taking
-// columns p, p + 16, ... and in each the four rows in order. At the end the 16 sums are added by halves. The
-// order is the CPU backend's, so that both give the same bits. Determinism: gpu_to_gpu.
+// columns p, p + 16, ... and in each the four rows in order; where each row has its own phi, 16 lanes for
+// each row. At the end the 16 sums are added by halves. The order is the CPU backend's, so that both give the
+// same bits. Determinism: gpu_to_gpu.
 
 #include "kernels/homogeneous_update.h"
 
@@ -65,6 +66,16 @@ __device__ inline void update_quad(const Block<T>& block, int row, int column, Q
   });
 }
 
+/// Adds one row's part of a chunk to the sum of one of its 16 lanes.
+template <class T>
+__device__ inline T add_row(const Shared<T>& shared, int buffer, int thread, T sum) {
+  const int row = thread / kLanes;
+  for (int k = thread % kLanes; k < kColumns; k += kLanes) {
+    sum = detail::fused(shared.gradient[buffer][row][k], shared.noise[buffer][row][k], sum);
+  }
+  return sum;
+}
+
 template <class T>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     homogeneous_update_kernel(const __grid_constant__ HomogeneousUpdate<T> args) {
@@ -72,7 +83,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   const ParameterUpdate<T>& all = args.update;
   const int network = static_cast<int>(blockIdx.z), thread = static_cast<int>(threadIdx.x);
   const NetworkConstants<T>& constants = constants_of(all.networks, network);
-  if (!constants.homogeneous) return;
+  if (constants.sharing == Sharing::none) return;
   int group = static_cast<int>(blockIdx.x), l = 0;
   while (group >= groups_of(all.layers[l].gradient.layer)) group -= groups_of(all.layers[l++].gradient.layer);
   const LayerUpdate<T>& update = all.layers[l];
@@ -84,6 +95,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
       network, all.batch, all.draw.noisy};
 
   const int row = 2 * (thread / (kColumns / 2)), column = 2 * (thread % (kColumns / 2));
+  const bool by_row = constants.sharing == Sharing::row;
   T sum = 0;
   int buffer = 0;
   for (int first = 0; first < layer.columns; first += kColumns, buffer ^= 1) {
@@ -98,7 +110,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
       }
     }
     __syncthreads();
-    if (thread < kLanes) {
+    if (by_row) {
+      if (thread < kRows * kLanes) sum = add_row(shared, buffer, thread, sum);
+    } else if (thread < kLanes) {
       for (int k = thread; k < kColumns; k += kLanes) {
         ENSYN_UNROLL
         for (int r = 0; r < kRows; ++r) {
@@ -107,11 +121,17 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
       }
     }
   }
-  if (thread >= kLanes) return;
+  // Whole warps take part, also where only the first 16 lanes have a sum.
+  if (thread >= kRows * kLanes) return;
   ENSYN_UNROLL
-  for (int n = kLanes / 2; n >= 1; n /= 2) sum = sum + __shfl_xor_sync(0xFFFFu, sum, n);
-  if (thread == 0)
-    args.partial_sums[static_cast<std::int64_t>(network) * args.partial_sum_stride + blockIdx.x] = sum;
+  for (int n = kLanes / 2; n >= 1; n /= 2) sum = sum + __shfl_xor_sync(0xFFFFFFFFu, sum, n);
+  T* parts = args.partial_sums + static_cast<std::int64_t>(network) * args.partial_sum_stride;
+  const int four = args.first_four + static_cast<int>(blockIdx.x);
+  if (by_row) {
+    if (thread % kLanes == 0) parts[kRows * four + thread / kLanes] = sum;
+  } else if (thread == 0) {
+    parts[four] = sum;
+  }
 }
 
 }  // namespace

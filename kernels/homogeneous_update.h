@@ -1,6 +1,6 @@
 /// \file
-/// Backward pass to the parameters of networks with homogeneous noise: Adam on mu, and the sum over all
-/// parameters of dL/dw xi from which `finish_step` updates the one phi.
+/// Backward pass to the parameters of networks whose weights share a phi, all or in groups: Adam on mu, and
+/// the partial sums of dL/dw xi from which `finish_step` updates each phi.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -10,16 +10,18 @@
 
 namespace ensyn::kernels {
 
-/// As ParameterUpdate, for the networks with homogeneous noise; the others are left alone.
+/// As ParameterUpdate, for the networks whose weights share a phi; the others are left alone.
 template <class T>
 struct HomogeneousUpdate {
   ParameterUpdate<T> update;
-  /// network x partial_sum_stride: sums of dL/dw xi over groups of four rows, layer by layer
+  /// network x partial_sum_stride: sums of dL/dw xi over each four rows, layer by layer, or over each row
+  /// where it has a phi of its own, then four for each four rows
   T* partial_sums = nullptr;
-  int partial_sum_stride = 0;  ///< at least partial_sum_count of these layers
+  int partial_sum_stride = 0;  ///< at least partial_sum_count of all layers, or four times that
+  int first_four = 0;          ///< partial_sum_count of the network's layers before these
 };
 
-/// Groups of four rows in all layers.
+/// Number of fours of rows in all layers.
 template <class T>
 [[nodiscard]] int partial_sum_count(const ParameterUpdate<T>& update);
 

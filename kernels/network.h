@@ -13,18 +13,30 @@ namespace ensyn::kernels {
 inline constexpr int kMaxCostTerms = 8;
 inline constexpr std::uint64_t kNoStep = ~std::uint64_t{0};
 
+/// Which weights of a network share one phi: none, those of a row (a neuron), of a layer, or all.
+enum class Sharing : int { none, row, layer, network };
+
+/// The weights of one network that share a phi.
+struct PhiGroup {
+  int first_part = 0, part_count = 0;  ///< of the network's partial sums of dL/dw xi, those that belong to it
+  double size = 0;                     ///< number of weights and biases
+};
+
 /// What stays the same for one network while it trains.
 template <class T>
 struct NetworkConstants {
   std::uint64_t seed = 0;    ///< key of the noise
   std::uint64_t stream = 0;  ///< of the noise, already shifted: stream * 2^40
   double learning_rate = 0, beta1 = 0, beta2 = 0, epsilon = 0;
-  double parameters = 0;   ///< number of weights and biases
   T magnitude = 0;         ///< lambda B/N
   T inverse_variance = 0;  ///< of the prior, times B/N
   detail::CostTermGradient<T> terms[kMaxCostTerms]{};
   int term_count = 0;
-  bool homogeneous = false;
+  Sharing sharing = Sharing::none;
+  /// Where weights share a phi: index of the network's first phi among all networks', and its groups; none
+  /// elsewhere.
+  std::int64_t first_phi = 0;
+  int first_group = 0, group_count = 0;
 };
 
 /// What changes from step to step; kernels read it from device memory, so that one captured step serves all.
@@ -47,7 +59,8 @@ struct Networks {
   const NetworkProgress<T>* progress = nullptr;    ///< `count` of them, or null: `one_progress` counts
   NetworkConstants<T> one_constants{};
   NetworkProgress<T> one_progress{};
-  /// phi, first and second moment of each homogeneous network: count x 3. May be null where there is none.
+  /// phi, first and second moment of each group of weights that share one: groups of all networks x 3. May be
+  /// null where there is none.
   T* shared_phi = nullptr;
 };
 
@@ -57,10 +70,12 @@ struct Layer {
   int columns = 0;  ///< inputs + 1
   int stride = 0;   ///< elements from one row of parameters to the next, >= columns
   int tensor = 0;   ///< number in the noise contract
+  /// Where weights share a phi: the network's group of the layer's weights, and of its first row.
+  int layer_group = 0, row_group = 0;
 };
 
 /// Parameters of a layer and their Adam moments; each rows x stride. Those of phi are null where all networks
-/// are homogeneous.
+/// share theirs.
 template <class T>
 struct Parameters {
   T *mu = nullptr, *mu_moment1 = nullptr, *mu_moment2 = nullptr;

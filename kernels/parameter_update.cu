@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     parameter_update_kernel(const __grid_constant__ ParameterUpdate<T> args) {
   const int network = static_cast<int>(blockIdx.z);
   const NetworkConstants<T>& constants = constants_of(args.networks, network);
-  if (constants.homogeneous) return;
+  if (constants.sharing != Sharing::none) return;
   int tile = static_cast<int>(blockIdx.x), l = 0;
   while (tile >= tiles_of(args.layers[l].gradient.layer)) tile -= tiles_of(args.layers[l++].gradient.layer);
   const LayerUpdate<T>& update = args.layers[l];

@@ -14,8 +14,8 @@ inline constexpr int kMaxUpdateLayers = 8;
 
 /// With g = dL/dw summed over the minibatch, the step of Adam on mu with
 ///   g + lambda B/N sign(mu) + mu / s^2 B/N
-/// and on phi with (g xi + B/N dR/dsigma) dsigma/dphi, xi drawn again. Networks with homogeneous noise are
-/// left to `homogeneous_update`.
+/// and on phi with (g xi + B/N dR/dsigma) dsigma/dphi, xi drawn again. Networks whose weights share a phi
+/// are left to `homogeneous_update`.
 template <class T>
 struct ParameterUpdate {
   Networks<T> networks;

@@ -1,5 +1,6 @@
 #include "ensyn/config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -23,6 +24,8 @@ struct Named {
 };
 
 constexpr Named<NoiseKind> kNoiseKinds[] = {{NoiseKind::heterogeneous, "heterogeneous"},
+                                            {NoiseKind::per_neuron, "per_neuron"},
+                                            {NoiseKind::per_layer, "per_layer"},
                                             {NoiseKind::homogeneous, "homogeneous"}};
 constexpr Named<NoiseLaw> kNoiseLaws[] = {
     {NoiseLaw::gaussian, "gaussian"}, {NoiseLaw::binomial, "binomial"}, {NoiseLaw::log_normal, "log_normal"}};
@@ -268,7 +271,9 @@ std::string_view name(Averaging value) noexcept {
 }
 
 NoiseKind noise_kind_from(std::string_view text) {
-  return value_in(kNoiseKinds, "noise kind", text);
+  std::string underscored(text);
+  std::replace(underscored.begin(), underscored.end(), '-', '_');
+  return value_in(kNoiseKinds, "noise kind", underscored);
 }
 NoiseLaw noise_law_from(std::string_view text) {
   return value_in(kNoiseLaws, "noise law", text == "log-normal" ? "log_normal" : text);

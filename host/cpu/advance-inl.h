@@ -240,42 +240,60 @@ HWY_ATTR void advance_heterogeneous(const cpu::RowGroup<T>& group, const cpu::Up
   });
 }
 
-template <class T>
-HWY_ATTR T update_homogeneous(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>& update,
-                              const cpu::UpdateRates<T>& rates) {
+/// kSums is 1, for a sum over all rows, or kRowGroup.
+template <int kSums, class T>
+HWY_ATTR void update_shared_rows(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>& update,
+                                 const cpu::UpdateRates<T>& rates, T* result) {
+  constexpr int kRowsPerSum = kRowGroup / kSums;
   // 16 partial sums, each over one column of all blocks and rows in the order of columns, then rows: the same
   // whatever the vector's width.
-  HWY_ALIGN T sums[kBlock] = {};
+  HWY_ALIGN T sums[kSums][kBlock] = {};
   for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
     const auto g = gradient_tile<kWidth>(update, column);
     for (int v = 0; v < kWidth; ++v) {
       const int at = column + v * kLanes<T>;
-      T* sum = sums + at % kBlock;
-      Vec<T> total = load(sum);
       ENSYN_UNROLL
-      for (int row = 0; row < kRowGroup; ++row) {
-        T* p = field_of(group, cpu::kHomogeneousFields, row, at);
-        update_mu(p, g.of[row][v], rates);
-        total = fused(g.of[row][v], load(p + cpu::kHomogeneousNoise * kBlock), total);
+      for (int s = 0; s < kSums; ++s) {
+        T* sum = sums[s] + at % kBlock;
+        Vec<T> total = load(sum);
+        ENSYN_UNROLL
+        for (int row = s * kRowsPerSum; row < (s + 1) * kRowsPerSum; ++row) {
+          T* p = field_of(group, cpu::kSharedFields, row, at);
+          update_mu(p, g.of[row][v], rates);
+          total = fused(g.of[row][v], load(p + cpu::kSharedNoise * kBlock), total);
+        }
+        store(total, sum);
       }
-      store(total, sum);
     }
   });
-  Vec<T> parts[kVectors<T>];
-  for (int v = 0; v < kVectors<T>; ++v) parts[v] = load(sums + v * kLanes<T>);
-  return sum_of_block(parts);
+  for (int s = 0; s < kSums; ++s) {
+    Vec<T> parts[kVectors<T>];
+    for (int v = 0; v < kVectors<T>; ++v) parts[v] = load(sums[s] + v * kLanes<T>);
+    result[s] = sum_of_block(parts);
+  }
 }
 
 template <class T>
-HWY_ATTR void sample_homogeneous(const cpu::RowGroup<T>& group, T sigma, const cpu::SampleOutput<T>& sample) {
+HWY_ATTR void update_shared(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>& update,
+                            const cpu::UpdateRates<T>& rates, bool by_row, T* sums) {
+  if (by_row) {
+    update_shared_rows<kRowGroup>(group, update, rates, sums);
+  } else {
+    update_shared_rows<1>(group, update, rates, sums);
+  }
+}
+
+template <class T>
+HWY_ATTR void sample_shared(const cpu::RowGroup<T>& group, const T* sigma,
+                            const cpu::SampleOutput<T>& sample) {
   for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
     const auto normals = draw_group<NoiseLaw::gaussian>(group, sample, column);
     for (int row = 0; row < kRowGroup; ++row) {
       for (int v = 0; v < kWidth; ++v) {
         const int at = column + v * kLanes<T>;
-        T* p = field_of(group, cpu::kHomogeneousFields, row, at);
-        store(normals.of[row][v], p + cpu::kHomogeneousNoise * kBlock);
-        store(fused(constant<Vec<T>>(sigma), normals.of[row][v], load(p + cpu::kMu * kBlock)),
+        T* p = field_of(group, cpu::kSharedFields, row, at);
+        store(normals.of[row][v], p + cpu::kSharedNoise * kBlock);
+        store(fused(constant<Vec<T>>(sigma[row]), normals.of[row][v], load(p + cpu::kMu * kBlock)),
               sample.weights + offset_of(row, group.blocks * kBlock) + at);
       }
     }

@@ -137,10 +137,12 @@ struct KernelTable {
   /// new weights.
   void (*advance_heterogeneous)(const RowGroup<T>&, const UpdateInput<T>* update, const UpdateRates<T>&,
                                 const CostRates<T>&, const SampleOutput<T>* sample);
-  /// Adam on mu of a row group of a homogeneous layer. \returns sum over its elements of gradient * noise.
-  T (*update_homogeneous)(const RowGroup<T>&, const UpdateInput<T>&, const UpdateRates<T>&);
-  /// New weights of a row group of a homogeneous layer.
-  void (*sample_homogeneous)(const RowGroup<T>&, T sigma, const SampleOutput<T>&);
+  /// Adam on mu of a row group whose weights share their phi. `sums` gets the sum over the group's elements
+  /// of gradient * noise, or with `by_row` that of each of its kRowGroup rows.
+  void (*update_shared)(const RowGroup<T>&, const UpdateInput<T>&, const UpdateRates<T>&, bool by_row,
+                        T* sums);
+  /// New weights of such a row group; `sigma` is that of each of its rows.
+  void (*sample_shared)(const RowGroup<T>&, const T* sigma, const SampleOutput<T>&);
   /// Weights of a row group given as rows x stride arrays; `state` of the group is
   /// ignored.
   void (*sample_plain)(const RowGroup<T>&, const T* mu, const T* sigma, const SampleOutput<T>&);

@@ -5,7 +5,7 @@
 /// consecutive columns of one row, all their quantities side by side, so that one pass over the parameters
 /// reads and writes a single stream:
 ///   heterogeneous: mu, mu moments, phi, phi moments, noise * dsigma/dphi, cost gradient * dsigma/dphi
-///   homogeneous:   mu, mu moments, noise
+///   shared phi:    mu, mu moments, noise
 /// The last quantities live for one step: the forward pass leaves them for the update. Padding never reaches
 /// a result: the inputs of padded columns and the gradients of padded rows are zero.
 #pragma once
@@ -35,8 +35,8 @@ enum HeterogeneousField {
   kCostSlope
 };
 inline constexpr int kHeterogeneousFields = 8;
-inline constexpr int kHomogeneousNoise = 3;  // after kMu, kMuMoment1, kMuMoment2
-inline constexpr int kHomogeneousFields = 4;
+inline constexpr int kSharedNoise = 3;  // after kMu, kMuMoment1, kMuMoment2
+inline constexpr int kSharedFields = 4;
 
 [[nodiscard]] constexpr int round_up(int n, int multiple) {
   return (n + multiple - 1) / multiple * multiple;

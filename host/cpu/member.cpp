@@ -18,7 +18,7 @@ Member<T>::Member(const Architecture& architecture, const NetworkConfig& config,
                   double fraction)
     : config_(config),
       stream_(stream),
-      parameters_(static_cast<double>(architecture.parameters())),
+      groups_(config.noise, architecture),
       shapes_(layer_shapes(architecture)),
       constants_(step_constants<T>(config, fraction)) {
   for (const LayerShape& shape : shapes_) {
@@ -49,14 +49,17 @@ void Member<T>::import_state(const NetworkState& state) {
       put(to[at + kMu * kBlock], from.mu[i]);
       put(to[at + kMuMoment1 * kBlock], from.mu_moment1[i]);
       put(to[at + kMuMoment2 * kBlock], from.mu_moment2[i]);
-      if (homogeneous()) return;
+      if (shares_phi()) return;
       put(to[at + kPhi * kBlock], from.phi[i]);
       put(to[at + kPhiMoment1 * kBlock], from.phi_moment1[i]);
       put(to[at + kPhiMoment2 * kBlock], from.phi_moment2[i]);
     });
   }
-  shared = {static_cast<T>(state.shared_phi.value), static_cast<T>(state.shared_phi.moment1),
-            static_cast<T>(state.shared_phi.moment2)};
+  shared.clear();
+  for (std::size_t g = 0; g < groups_.count(); ++g) {
+    shared.push_back({static_cast<T>(state.shared_phi.value[g]), static_cast<T>(state.shared_phi.moment1[g]),
+                      static_cast<T>(state.shared_phi.moment2[g])});
+  }
   sums = state.epoch;
 }
 
@@ -70,21 +73,25 @@ NetworkState Member<T>::export_state() const {
     to.columns = shapes_[l].columns;
     const auto size = static_cast<std::size_t>(to.rows) * static_cast<std::size_t>(to.columns);
     for (auto* values : {&to.mu, &to.mu_moment1, &to.mu_moment2}) values->resize(size);
-    if (!homogeneous()) {
+    if (!shares_phi()) {
       for (auto* values : {&to.phi, &to.phi_moment1, &to.phi_moment2}) values->resize(size);
     }
     for_elements(static_cast<int>(l), [&](std::size_t i, std::size_t at) {
       to.mu[i] = from[at + kMu * kBlock];
       to.mu_moment1[i] = from[at + kMuMoment1 * kBlock];
       to.mu_moment2[i] = from[at + kMuMoment2 * kBlock];
-      if (homogeneous()) return;
+      if (shares_phi()) return;
       to.phi[i] = from[at + kPhi * kBlock];
       to.phi_moment1[i] = from[at + kPhiMoment1 * kBlock];
       to.phi_moment2[i] = from[at + kPhiMoment2 * kBlock];
     });
     state.layers.push_back(std::move(to));
   }
-  state.shared_phi = {shared.phi, shared.moment1, shared.moment2};
+  for (const Shared& group : shared) {
+    state.shared_phi.value.push_back(group.phi);
+    state.shared_phi.moment1.push_back(group.moment1);
+    state.shared_phi.moment2.push_back(group.moment2);
+  }
   state.epoch = sums;
   return state;
 }
@@ -127,10 +134,11 @@ T Member<T>::shared_sigma(const Shared& s) const {
 }
 
 template <class T>
-void Member<T>::update_shared(Shared& s, double noise_gradient, const UpdateRates<T>& rates) const {
+void Member<T>::update_shared(Shared& s, std::size_t group, double noise_gradient,
+                              const UpdateRates<T>& rates) const {
   const auto cost = cost_rates();
-  detail::update_shared_phi(s, noise_gradient, parameters_, cost.terms, cost.count, cost.inverse_variance,
-                            rates.adam);
+  detail::update_shared_phi(s, noise_gradient, groups_.size(group), cost.terms, cost.count,
+                            cost.inverse_variance, rates.adam);
 }
 
 template <class T>
@@ -138,14 +146,14 @@ void Member<T>::copy_weights(int layer, T* mu, T* sigma) const {
   const auto l = static_cast<std::size_t>(layer);
   const LayerShape& shape = shapes_[l];
   const T* from = layers_[l].data();
-  const T common = homogeneous() ? shared_sigma(shared) : T(0);
   for (int row = 0; row < shape.rows; ++row) {
+    const T common = shares_phi() ? shared_sigma(shared[groups_.of(layer, row)]) : T(0);
     for (int column = 0; column < shape.columns; ++column) {
       const auto at = element_offset(shape, fields(), row, column, 0);
       const auto to = static_cast<std::size_t>(row) * static_cast<std::size_t>(shape.stride()) +
                       static_cast<std::size_t>(column);
       mu[to] = from[at + kMu * kBlock];
-      sigma[to] = homogeneous() ? common : detail::softplus(from[at + kPhi * kBlock]).value;
+      sigma[to] = shares_phi() ? common : detail::softplus(from[at + kPhi * kBlock]).value;
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "ensyn/detail/step.h"
 #include "host/cpu/kernels.h"
 #include "host/cpu/layout.h"
+#include "host/phi_groups.h"
 #include "host/state.h"
 #include "host/step_constants.h"
 
@@ -26,7 +27,9 @@ class Member {
   void import_state(const NetworkState& state);
   [[nodiscard]] NetworkState export_state() const;
 
-  [[nodiscard]] bool homogeneous() const noexcept { return config_.noise == NoiseKind::homogeneous; }
+  /// Whether weights share their phi, and in which groups.
+  [[nodiscard]] bool shares_phi() const noexcept { return config_.noise != NoiseKind::heterogeneous; }
+  [[nodiscard]] const PhiGroups& groups() const noexcept { return groups_; }
   [[nodiscard]] const std::vector<LayerShape>& shapes() const noexcept { return shapes_; }
   [[nodiscard]] std::uint32_t stream() const noexcept { return stream_; }
   [[nodiscard]] std::uint64_t seed() const noexcept { return config_.seed; }
@@ -43,28 +46,27 @@ class Member {
   }
   [[nodiscard]] std::vector<NoiseStream> noise(std::uint64_t step, Purpose purpose) const;
 
-  /// The shared sigma of homogeneous noise.
+  /// A phi that the weights of one group share.
   using Shared = detail::SharedPhiValues<T>;
   [[nodiscard]] T shared_sigma(const Shared& shared) const;
-  /// `noise_gradient` is the sum over all parameters of dL/dw * xi.
-  void update_shared(Shared& shared, double noise_gradient, const UpdateRates<T>& rates) const;
+  /// `noise_gradient` is the sum over all parameters of `group` of dL/dw * xi.
+  void update_shared(Shared& shared, std::size_t group, double noise_gradient,
+                     const UpdateRates<T>& rates) const;
 
   /// mu and sigma of a layer as padded rows x stride arrays.
   void copy_weights(int layer, T* mu, T* sigma) const;
 
-  Shared shared;
+  std::vector<Shared> shared;  ///< of each group
   EpochSums sums;
 
  private:
-  [[nodiscard]] int fields() const noexcept {
-    return homogeneous() ? kHomogeneousFields : kHeterogeneousFields;
-  }
+  [[nodiscard]] int fields() const noexcept { return shares_phi() ? kSharedFields : kHeterogeneousFields; }
   template <class Visit>
   void for_elements(int layer, const Visit& visit) const;
 
   NetworkConfig config_;
   std::uint32_t stream_;
-  double parameters_;
+  PhiGroups groups_;
   std::vector<LayerShape> shapes_;
   std::vector<Array<T>> layers_;
   std::vector<Array<T>> mu_slopes_;  ///< of each layer, padded rows x stride; none where dw/dmu is 1

@@ -18,8 +18,8 @@ namespace ensyn::HWY_NAMESPACE {
 template <class T>
 inline constexpr cpu::KernelTable<T> kTable{
     .advance_heterogeneous = advance_heterogeneous<T>,
-    .update_homogeneous = update_homogeneous<T>,
-    .sample_homogeneous = sample_homogeneous<T>,
+    .update_shared = update_shared<T>,
+    .sample_shared = sample_shared<T>,
     .sample_plain = sample_plain<T>,
     .add_gradient_powers = add_gradient_powers<T>,
     .add_products = add_products<T>,

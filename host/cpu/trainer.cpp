@@ -1,5 +1,6 @@
 #include "host/cpu/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "host/cpu/squared_error.h"
@@ -42,7 +43,7 @@ Team<T>::Team(const Architecture& architecture, int batch, int threads)
     first_weights_.emplace_back(static_cast<std::size_t>(kRowGroup) *
                                 static_cast<std::size_t>(shapes[0].stride()));
   }
-  noise_gradients_.resize(items_.size());
+  noise_gradients_.resize(items_.size() * kRowGroup);
   double done = 0;
   shares_.push_back(0);
   for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -71,7 +72,24 @@ Trainer<T>::Trainer(Team<T>& team, Member<T>& member, const Dataset& data, const
       begin_(batch_ * rank / team.threads_),
       end_(batch_ * (rank + 1) / team.threads_),
       shared_(member.shared),
-      sums_(member.sums) {}
+      shared_sigma_(shared_.size()),
+      sums_(member.sums) {
+  const PhiGroups& groups = member.groups();
+  const auto share = static_cast<std::size_t>(rank);
+  const std::size_t first = team.shares_[share], end = team.shares_[share + 1];
+  if (!groups.by_row()) {
+    end_shared_ = groups.count();
+  } else if (first < end) {
+    const auto &low = team.items_[first], &high = team.items_[end - 1];
+    const int last_row =
+        std::min((high.group + 1) * kRowGroup, member.shapes()[static_cast<std::size_t>(high.layer)].rows) -
+        1;
+    first_shared_ = groups.of(low.layer, low.group * kRowGroup);
+    end_shared_ = groups.of(high.layer, last_row) + 1;
+  }
+  for (std::size_t g = first_shared_; g < end_shared_; ++g)
+    shared_sigma_[g] = member.shared_sigma(shared_[g]);
+}
 
 template <class T>
 void Trainer<T>::gather(std::uint64_t step) {
@@ -100,33 +118,63 @@ void Trainer<T>::forward_first_group(int group, const T* weights, std::uint64_t 
 }
 
 template <class T>
-void Trainer<T>::update_homogeneous(std::uint64_t step) {
+void Trainer<T>::update_shared(std::uint64_t step) {
   const UpdateRates<T> rates = member_.update_rates(step);
-  for (std::size_t i = team_.shares_[static_cast<std::size_t>(rank_)];
-       i < team_.shares_[static_cast<std::size_t>(rank_) + 1]; ++i) {
+  const PhiGroups& groups = member_.groups();
+  const auto rank = static_cast<std::size_t>(rank_);
+  const std::size_t first = team_.shares_[rank], end = team_.shares_[rank + 1];
+  for (std::size_t i = first; i < end; ++i) {
     const auto [layer, group] = team_.items_[i];
-    team_.noise_gradients_[i] = kernels_.update_homogeneous(
-        member_.row_group(layer, group), update_input(static_cast<std::size_t>(layer), group, step), rates);
+    kernels_.update_shared(member_.row_group(layer, group),
+                           update_input(static_cast<std::size_t>(layer), group, step), rates, groups.by_row(),
+                           team_.noise_gradients_.data() + i * kRowGroup);
   }
-  team_.barrier_.wait();
-  // Every thread adds the parts in the same order and so knows the new sigma without asking.
-  double sum = 0;
-  for (const T part : team_.noise_gradients_) sum += static_cast<double>(part);
-  member_.update_shared(shared_, sum, rates);
+  std::vector<double> sums(groups.count());
+  const auto add = [&](std::size_t i) {
+    const auto [layer, group] = team_.items_[i];
+    const int row = group * kRowGroup, rows = member_.shapes()[static_cast<std::size_t>(layer)].rows;
+    const T* parts = team_.noise_gradients_.data() + i * kRowGroup;
+    for (int r = 0; r < (groups.by_row() ? std::min(kRowGroup, rows - row) : 1); ++r) {
+      sums[groups.of(layer, row + r)] += static_cast<double>(parts[r]);
+    }
+  };
+  if (groups.by_row()) {
+    for (std::size_t i = first; i < end; ++i) add(i);
+  } else {
+    team_.barrier_.wait();
+    // Every thread adds the parts in the same order and so knows the new sigmas without asking.
+    for (std::size_t i = 0; i < team_.items_.size(); ++i) add(i);
+  }
+  for (std::size_t g = first_shared_; g < end_shared_; ++g) {
+    member_.update_shared(shared_[g], g, sums[g], rates);
+    shared_sigma_[g] = member_.shared_sigma(shared_[g]);
+  }
+}
+
+template <class T>
+void Trainer<T>::sample_shared(const RowGroup<T>& rows, int layer, int group,
+                               const SampleOutput<T>& out) const {
+  T sigma[kRowGroup];
+  for (int r = 0; r < kRowGroup; ++r) {
+    // What lies behind the last row is padding.
+    const int row =
+        std::min(group * kRowGroup + r, member_.shapes()[static_cast<std::size_t>(layer)].rows - 1);
+    sigma[r] = shared_sigma_[member_.groups().of(layer, row)];
+  }
+  kernels_.sample_shared(rows, sigma, out);
 }
 
 template <class T>
 void Trainer<T>::advance(const std::uint64_t* updated, const std::uint64_t* sampled) {
-  const bool homogeneous = member_.homogeneous();
-  if (homogeneous && updated != nullptr) update_homogeneous(*updated);
-  if (homogeneous && sampled == nullptr) return;
+  const bool shared = member_.shares_phi();
+  if (shared && updated != nullptr) update_shared(*updated);
+  if (shared && sampled == nullptr) return;
 
   UpdateRates<T> rates{};
-  if (!homogeneous && updated != nullptr) rates = member_.update_rates(*updated);
+  if (!shared && updated != nullptr) rates = member_.update_rates(*updated);
   const CostRates<T> costs = member_.cost_rates();
   std::vector<NoiseStream> noise;
   if (sampled != nullptr) noise = member_.noise(*sampled, Purpose::training);
-  const T sigma = homogeneous ? member_.shared_sigma(shared_) : T(0);
   const auto rank = static_cast<std::size_t>(rank_);
   for (std::size_t i = team_.shares_[rank]; i < team_.shares_[rank + 1]; ++i) {
     const auto [layer, group] = team_.items_[i];
@@ -140,8 +188,8 @@ void Trainer<T>::advance(const std::uint64_t* updated, const std::uint64_t* samp
                                           : team_.weights_[l].data() +
                                                 row * static_cast<std::size_t>(member_.shapes()[l].stride()));
     }
-    if (homogeneous) {
-      kernels_.sample_homogeneous(rows, sigma, out);
+    if (shared) {
+      sample_shared(rows, layer, group, out);
     } else {
       UpdateInput<T> input;
       if (updated != nullptr) input = update_input(l, group, *updated);
@@ -227,9 +275,11 @@ std::uint64_t Trainer<T>::run() {
     advance(&previous, nullptr);
   }
   team_.barrier_.wait();
-  if (rank_ == 0) {
-    member_.shared = shared_;
-    member_.sums = sums_;
+  if (rank_ == 0) member_.sums = sums_;
+  if (rank_ == 0 || member_.groups().by_row()) {
+    std::copy(shared_.begin() + static_cast<std::ptrdiff_t>(first_shared_),
+              shared_.begin() + static_cast<std::ptrdiff_t>(end_shared_),
+              member_.shared.begin() + static_cast<std::ptrdiff_t>(first_shared_));
   }
   return diverged;
 }

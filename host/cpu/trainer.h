@@ -4,8 +4,8 @@
 /// A step has two phases between barriers. First every thread passes over its share of the parameters:
 /// gradient, costs and Adam of the last step, noise and weights of this one, and the first layer's outputs,
 /// which need nothing else. Then every thread takes its share of the examples through the other layers, the
-/// loss and back, and fetches the next minibatch. Homogeneous noise needs the sum over all parameters between
-/// update and noise, hence one barrier more.
+/// loss and back, and fetches the next minibatch. Where weights of several row groups share a phi, the sum
+/// over them is needed between update and noise, hence one barrier more.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ class Team {
   std::vector<Array<T>> first_weights_;  ///< per thread, one row group of layer 0
   std::vector<T> nll_;
   std::vector<std::uint8_t> correct_;
-  std::vector<T> noise_gradients_;  ///< per work item, of homogeneous noise
+  std::vector<T> noise_gradients_;  ///< kRowGroup per work item; see KernelTable::update_shared
 };
 
 /// What a stretch of training needs to know.
@@ -77,7 +77,8 @@ class Trainer {
   /// This thread's share of the pass over the parameters: the update of step `updated`, if any, and the
   /// weights of step `sampled`, if any.
   void advance(const std::uint64_t* updated, const std::uint64_t* sampled);
-  void update_homogeneous(std::uint64_t step);
+  void update_shared(std::uint64_t step);
+  void sample_shared(const RowGroup<T>& rows, int layer, int group, const SampleOutput<T>& out) const;
   void forward_first_group(int group, const T* weights, std::uint64_t step);
   void examples_pass(std::uint64_t step);
   void loss(std::uint64_t step);
@@ -93,7 +94,10 @@ class Trainer {
   Stretch stretch_;
   int rank_, batch_;
   int begin_, end_;  ///< this thread's examples
-  typename Member<T>::Shared shared_;
+  /// This thread's copy: of all groups, or, where each row is one, right for its own rows.
+  std::vector<typename Member<T>::Shared> shared_;
+  std::vector<T> shared_sigma_;
+  std::size_t first_shared_ = 0, end_shared_ = 0;  ///< groups that this thread keeps right
   EpochSums sums_;
 };
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "ensyn/detail/step.h"
 #include "ensyn/error.h"
 #include "host/backend.h"
+#include "host/phi_groups.h"
 #include "host/step_constants.h"
 #include "kernels/initialize.h"
 
@@ -16,6 +18,7 @@ using kernels::InitialValues;
 using kernels::Layer;
 using kernels::NetworkConstants;
 using kernels::NetworkProgress;
+using kernels::PhiGroup;
 
 static_assert(kernels::kNoStep == kNoDivergence);
 
@@ -25,9 +28,22 @@ constexpr int kRowAlignment = 4;
 /// CUDA numbers blocks in z, one for each network, with 16 bits.
 constexpr std::size_t kMostNetworks = 65535;
 
+kernels::Sharing sharing_of(NoiseKind noise) {
+  switch (noise) {
+    case NoiseKind::per_neuron:
+      return kernels::Sharing::row;
+    case NoiseKind::per_layer:
+      return kernels::Sharing::layer;
+    case NoiseKind::homogeneous:
+      return kernels::Sharing::network;
+    case NoiseKind::heterogeneous:
+      break;
+  }
+  return kernels::Sharing::none;
+}
+
 template <class T>
-NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stream, double fraction,
-                                 double parameters) {
+NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stream, double fraction) {
   const StepConstants<T> step = step_constants<T>(config, fraction);
   if (step.terms.size() > kernels::kMaxCostTerms) {
     throw ConfigError("a network on a CUDA device has at most " + std::to_string(kernels::kMaxCostTerms) +
@@ -45,13 +61,32 @@ NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stre
   constants.beta1 = config.adam.beta1;
   constants.beta2 = config.adam.beta2;
   constants.epsilon = config.adam.epsilon;
-  constants.parameters = parameters;
   constants.magnitude = step.magnitude;
   constants.inverse_variance = step.inverse_variance;
   std::copy(step.terms.begin(), step.terms.end(), constants.terms);
   constants.term_count = static_cast<int>(step.terms.size());
-  constants.homogeneous = config.noise == NoiseKind::homogeneous;
+  constants.sharing = sharing_of(config.noise);
   return constants;
+}
+
+/// The groups of weights that share a phi, with the partial sums of kernels::HomogeneousUpdate that belong to
+/// each.
+std::vector<PhiGroup> kernel_groups(NoiseKind noise, const Architecture& architecture) {
+  constexpr int kFour = 4;
+  const PhiGroups groups(noise, architecture);
+  std::vector<PhiGroup> result(groups.count());
+  if (result.empty()) return result;
+  int four = 0;
+  for (const Layer& layer : device_layers(architecture)) {
+    for (int row = 0; row < layer.rows; row += groups.by_row() ? 1 : kFour) {
+      const std::size_t g = groups.of(layer.tensor, row);
+      const int part = groups.by_row() ? kFour * four + row : four + row / kFour;
+      if (result[g].part_count == 0) result[g] = {part, 0, groups.size(g)};
+      ++result[g].part_count;
+    }
+    four += kernels::ceil_divide(layer.rows, kFour);
+  }
+  return result;
 }
 
 /// Moves one layer between the padded rows of a field and a dense matrix, by assign(dense element, field
@@ -75,10 +110,12 @@ auto fields_of(State& layer) {
 
 std::vector<Layer> device_layers(const Architecture& architecture) {
   std::vector<Layer> layers;
+  int first_row = 0;
   for (int l = 0; l < architecture.layers(); ++l) {
     const int columns = architecture.sizes[static_cast<std::size_t>(l)] + 1;
     layers.push_back({architecture.sizes[static_cast<std::size_t>(l) + 1], columns,
-                      kernels::ceil_divide(columns, kRowAlignment) * kRowAlignment, l});
+                      kernels::ceil_divide(columns, kRowAlignment) * kRowAlignment, l, l, first_row});
+    first_row += layers.back().rows;
   }
   return layers;
 }
@@ -96,12 +133,12 @@ DeviceNetworks<T>::DeviceNetworks(const PopulationConfig& config, double fractio
     network_stride_ += static_cast<std::int64_t>(layer.rows) * layer.stride;
   }
   for (const NetworkConfig& member : configs_) {
-    (member.noise == NoiseKind::homogeneous ? any_homogeneous_ : any_heterogeneous_) = true;
+    (member.noise == NoiseKind::heterogeneous ? any_heterogeneous_ : any_shared_) = true;
+    if (member.noise == NoiseKind::per_neuron) any_by_row_ = true;
   }
   const std::size_t fields = any_heterogeneous_ ? kFields : kFields / 2;
   state_ =
       DeviceBuffer<T>(fields * count * static_cast<std::size_t>(network_stride_), "the networks' parameters");
-  shared_phi_ = DeviceBuffer<T>(3 * count, "the networks' shared phi");
   constants_ = DeviceBuffer<NetworkConstants<T>>(count, "the networks' constants");
   progress_ = DeviceBuffer<NetworkProgress<T>>(count, "the networks' progress");
   mirror_ = PinnedBuffer<NetworkProgress<T>>(count, "the networks' progress");
@@ -109,18 +146,34 @@ DeviceNetworks<T>::DeviceNetworks(const PopulationConfig& config, double fractio
   std::vector<NetworkConstants<T>> constants;
   std::vector<InitialValues> initial;
   std::vector<T> shared;
+  std::vector<PhiGroup> groups;
+  std::map<NoiseKind, int> first_group;
   for (std::size_t m = 0; m < count; ++m) {
     const auto member = static_cast<int>(m);
-    constants.push_back(constants_of<T>(configs_[m], stream_of(configs_[m], member), fraction,
-                                        static_cast<double>(config.architecture.parameters())));
+    const NoiseKind noise = configs_[m].noise;
+    if (first_group.emplace(noise, static_cast<int>(groups.size())).second) {
+      const auto own = kernel_groups(noise, config.architecture);
+      groups.insert(groups.end(), own.begin(), own.end());
+    }
+    first_phi_.push_back(shared.size() / 3);
+    constants.push_back(constants_of<T>(configs_[m], stream_of(configs_[m], member), fraction));
+    constants.back().first_phi = static_cast<std::int64_t>(first_phi_.back());
+    constants.back().first_group = first_group[noise];
+    constants.back().group_count = static_cast<int>(phi_group_count(noise, config.architecture));
     initial.push_back({configs_[m].mu_range, inverse_softplus(configs_[m].sigma_init)});
-    shared.insert(shared.end(), {static_cast<T>(initial.back().phi), T(0), T(0)});
+    for (int g = 0; g < constants.back().group_count; ++g) {
+      shared.insert(shared.end(), {static_cast<T>(initial.back().phi), T(0), T(0)});
+    }
     mirror_.data()[m] = progress_at(member, 0);
   }
+  first_phi_.push_back(shared.size() / 3);
+  shared_phi_ = DeviceBuffer<T>(shared.size(), "the networks' shared phi");
+  phi_groups_ = DeviceBuffer<PhiGroup>(groups.size(), "the groups of weights that share a phi");
   const DeviceBuffer<InitialValues> device_initial(count, "initial values");
   copy_to_device<NetworkConstants<T>>(constants_.data(), constants, stream);
   copy_to_device<InitialValues>(device_initial.data(), initial, stream);
   copy_to_device<T>(shared_phi_.data(), shared, stream);
+  copy_to_device<PhiGroup>(phi_groups_.data(), groups, stream);
   upload_progress(stream);
   for (int l = 0; l < static_cast<int>(layers_.size()); ++l) {
     kernels::initialize<T>(
@@ -146,7 +199,6 @@ kernels::Networks<T> DeviceNetworks<T>::one(int member) const {
   networks.count = 1;
   networks.constants += member;
   networks.progress += member;
-  networks.shared_phi += 3 * static_cast<std::ptrdiff_t>(member);
   return networks;
 }
 
@@ -207,17 +259,22 @@ void DeviceNetworks<T>::clear_epoch_sums(cudaStream_t stream) {
 }
 
 template <class T>
+int DeviceNetworks<T>::fields_of_member(int member) const noexcept {
+  return configs_[static_cast<std::size_t>(member)].noise == NoiseKind::heterogeneous ? kFields : kFields / 2;
+}
+
+template <class T>
 NetworkState DeviceNetworks<T>::read(int member, const Stream& stream) const {
-  const bool homogeneous = configs_[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
-  const int fields = homogeneous ? kFields / 2 : kFields;
+  const int fields = fields_of_member(member);
   std::vector<T> host(static_cast<std::size_t>(fields * network_stride_));
-  std::array<T, 3> shared{};
+  const auto m = static_cast<std::size_t>(member);
+  std::vector<T> shared(3 * (first_phi_[m + 1] - first_phi_[m]));
   for (int f = 0; f < fields; ++f) {
     copy_from_device<T>(std::span(host).subspan(static_cast<std::size_t>(f * network_stride_),
                                                 static_cast<std::size_t>(network_stride_)),
                         field(f) + member * network_stride_, stream.get());
   }
-  copy_from_device<T>(shared, shared_phi_.data() + 3 * static_cast<std::ptrdiff_t>(member), stream.get());
+  copy_from_device<T>(shared, shared_phi_.data() + 3 * first_phi_[m], stream.get());
   stream.wait();
 
   NetworkState state;
@@ -234,15 +291,18 @@ NetworkState DeviceNetworks<T>::read(int member, const Stream& stream) const {
     }
   }
   const NetworkProgress<T>& progress = mirror(member);
-  state.shared_phi = {shared[0], shared[1], shared[2]};
+  for (std::size_t at = 0; at < shared.size(); at += 3) {
+    state.shared_phi.value.push_back(shared[at]);
+    state.shared_phi.moment1.push_back(shared[at + 1]);
+    state.shared_phi.moment2.push_back(shared[at + 2]);
+  }
   state.epoch = {progress.examples, progress.correct, progress.nll};
   return state;
 }
 
 template <class T>
 void DeviceNetworks<T>::write(int member, const NetworkState& state, const Stream& stream) {
-  const bool homogeneous = configs_[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
-  const int fields = homogeneous ? kFields / 2 : kFields;
+  const int fields = fields_of_member(member);
   std::vector<T> host(static_cast<std::size_t>(fields * network_stride_));
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const auto vectors = fields_of(state.layers[l]);
@@ -258,10 +318,14 @@ void DeviceNetworks<T>::write(int member, const NetworkState& state, const Strea
                                               static_cast<std::size_t>(network_stride_)),
                       stream.get());
   }
-  const std::array<T, 3> shared{static_cast<T>(state.shared_phi.value),
-                                static_cast<T>(state.shared_phi.moment1),
-                                static_cast<T>(state.shared_phi.moment2)};
-  copy_to_device<T>(shared_phi_.data() + 3 * static_cast<std::ptrdiff_t>(member), shared, stream.get());
+  const SharedPhi& from = state.shared_phi;
+  std::vector<T> shared;
+  for (std::size_t g = 0; g < from.value.size(); ++g) {
+    shared.insert(shared.end(), {static_cast<T>(from.value[g]), static_cast<T>(from.moment1[g]),
+                                 static_cast<T>(from.moment2[g])});
+  }
+  copy_to_device<T>(shared_phi_.data() + 3 * first_phi_[static_cast<std::size_t>(member)], shared,
+                    stream.get());
   NetworkProgress<T>& progress = mirror_.data()[member];
   progress.examples = state.epoch.examples;
   progress.correct = state.epoch.correct;

@@ -28,7 +28,9 @@ class DeviceNetworks {
   [[nodiscard]] const std::vector<kernels::Layer>& layers() const noexcept { return layers_; }
   [[nodiscard]] int count() const noexcept { return static_cast<int>(progress_.size()); }
   [[nodiscard]] bool any_heterogeneous() const noexcept { return any_heterogeneous_; }
-  [[nodiscard]] bool any_homogeneous() const noexcept { return any_homogeneous_; }
+  /// Whether weights share a phi in any network, and in any by rows.
+  [[nodiscard]] bool any_shared() const noexcept { return any_shared_; }
+  [[nodiscard]] bool any_by_row() const noexcept { return any_by_row_; }
 
   /// All members, or one alone.
   [[nodiscard]] kernels::Networks<T> all() const;
@@ -39,6 +41,7 @@ class DeviceNetworks {
   [[nodiscard]] const kernels::NetworkConstants<T>* constants() const noexcept { return constants_.data(); }
   [[nodiscard]] kernels::NetworkProgress<T>* progress() const noexcept { return progress_.data(); }
   [[nodiscard]] T* shared_phi() const noexcept { return shared_phi_.data(); }
+  [[nodiscard]] const kernels::PhiGroup* phi_groups() const noexcept { return phi_groups_.data(); }
 
   /// The mirror of one member's progress.
   [[nodiscard]] const kernels::NetworkProgress<T>& mirror(int member) const { return mirror_.data()[member]; }
@@ -56,6 +59,8 @@ class DeviceNetworks {
   static constexpr int kFields = 6;
   /// mu, phi and moments, in the order of kernels::Parameters; null where there is no phi.
   [[nodiscard]] T* field(int index) const noexcept;
+  /// Fields that a member uses.
+  [[nodiscard]] int fields_of_member(int member) const noexcept;
   void upload_progress(cudaStream_t stream);
   [[nodiscard]] kernels::NetworkProgress<T> progress_at(int member, std::uint64_t step) const;
 
@@ -63,9 +68,11 @@ class DeviceNetworks {
   std::vector<kernels::Layer> layers_;
   std::vector<std::int64_t> offsets_;  ///< of each layer within a network
   std::int64_t network_stride_ = 0;
-  bool any_heterogeneous_ = false, any_homogeneous_ = false;
+  bool any_heterogeneous_ = false, any_shared_ = false, any_by_row_ = false;
   DeviceBuffer<T> state_;
+  std::vector<std::size_t> first_phi_;  ///< of each member, and behind the last
   DeviceBuffer<T> shared_phi_;
+  DeviceBuffer<kernels::PhiGroup> phi_groups_;  ///< of each kind of noise that there is
   DeviceBuffer<kernels::NetworkConstants<T>> constants_;
   DeviceBuffer<kernels::NetworkProgress<T>> progress_;
   PinnedBuffer<kernels::NetworkProgress<T>> mirror_;

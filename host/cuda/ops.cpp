@@ -38,10 +38,11 @@ void take_weights(OperationCheck& check, const Weights<T>& weights, std::int64_t
   args.draw = draw_of(weights.key);
   if (!weights.key) return;
   check.key(*weights.key, steps, 1);
+  check.noise("noise", weights.noise);
   args.layer.tensor = static_cast<int>(weights.key->tensor);
   if (weights.noise == NoiseKind::homogeneous) {
     check.reads("phi", weights.phi, 1, 1, 1);
-    args.networks.one_constants.homogeneous = true;
+    args.networks.one_constants.sharing = kernels::Sharing::network;
     args.networks.shared_phi = const_cast<T*>(weights.phi);  // read only
   } else {
     check.reads("phi", weights.phi, weights.outputs, columns, stride);

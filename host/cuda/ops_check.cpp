@@ -154,6 +154,13 @@ void ArgumentCheck::fraction(double value) const {
   }
 }
 
+void ArgumentCheck::noise(const std::string& name, NoiseKind kind) const {
+  if (kind == NoiseKind::heterogeneous || kind == NoiseKind::homogeneous) return;
+  fail(name + " is " + std::string(ensyn::name(kind)) +
+       ": give heterogeneous or homogeneous; a layer with a phi of its own is a homogeneous network of one "
+       "layer");
+}
+
 void ArgumentCheck::settings(const NetworkConfig& config, const char* prefix) const {
   try {
     config.validate();
@@ -164,6 +171,7 @@ void ArgumentCheck::settings(const NetworkConfig& config, const char* prefix) co
     fail(std::string(prefix) + "law is " + std::string(name(config.law)) +
          ": the operations know the gaussian law only");
   }
+  noise(std::string(prefix) + "noise", config.noise);
   if (config.objective == Objective::energy && config.costs.size() > kernels::kMaxCostTerms) {
     fail(std::string(prefix) + "costs has " + std::to_string(config.costs.size()) + " terms: give at most " +
          std::to_string(kernels::kMaxCostTerms));

@@ -43,6 +43,8 @@ class ArgumentCheck {
   void key(const NoiseKey& key, std::int64_t steps, std::int64_t tensors) const;
   void step(const char* name, std::uint64_t value) const;
   void fraction(double value) const;
+  /// That operations offer this kind; `name` is how messages call it.
+  void noise(const std::string& name, NoiseKind kind) const;
   /// Validity of a configuration, and that kernels can take it. \param prefix how messages call its members
   void settings(const NetworkConfig& config, const char* prefix) const;
   /// What CUDA can launch. \param advice what to do otherwise

@@ -23,9 +23,9 @@ using cuda::take_parameters;
 
 static_assert(kMaxCostTerms == kernels::kMaxCostTerms);
 
-/// The settings of an update as kernels take them, by value. \param parameters P
+/// The settings of an update as kernels take them, by value.
 template <class T>
-kernels::Networks<T> updated_network(const ArgumentCheck& check, const Update<T>& args, double parameters) {
+kernels::Networks<T> updated_network(const ArgumentCheck& check, const Update<T>& args) {
   check.settings(args.config, "config.");
   check.fraction(args.fraction);
   if (!args.key && !args.adam_step)
@@ -37,12 +37,11 @@ kernels::Networks<T> updated_network(const ArgumentCheck& check, const Update<T>
   const AdamConfig& adam = args.config.adam;
   kernels::Networks<T> networks = network_of<T>(args.key);
   kernels::NetworkConstants<T>& constants = networks.one_constants;
-  constants.parameters = parameters;
   constants.magnitude = settings.magnitude;
   constants.inverse_variance = settings.inverse_variance;
   std::copy(settings.terms.begin(), settings.terms.end(), constants.terms);
   constants.term_count = static_cast<int>(settings.terms.size());
-  constants.homogeneous = args.config.noise == NoiseKind::homogeneous;
+  if (args.config.noise == NoiseKind::homogeneous) constants.sharing = kernels::Sharing::network;
   networks.one_progress.adam =
       ensyn::detail::adam_rates<T>(adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon, adam_step);
   return networks;
@@ -88,6 +87,7 @@ double count_parameters(ArgumentCheck& check, std::span<const LayerUpdate<T>> la
 template <class T>
 std::vector<kernels::ParameterUpdate<T>> take_update(OperationCheck& check, const Update<T>& args,
                                                      NoiseKind noise) {
+  check.noise("config.noise", args.config.noise);
   if (args.config.noise != noise) {
     check.fail("config.noise is " + std::string(name(args.config.noise)) + ": use " +
                (noise == NoiseKind::homogeneous ? "ops::update" : "ops::homogeneous_update") +
@@ -95,7 +95,8 @@ std::vector<kernels::ParameterUpdate<T>> take_update(OperationCheck& check, cons
   }
   check.size("batch", args.batch, 1, kMaxSize);
   kernels::ParameterUpdate<T> common;
-  common.networks = updated_network(check, args, count_parameters(check, args.layers));
+  count_parameters(check, args.layers);
+  common.networks = updated_network(check, args);
   common.batch = args.batch;
   common.draw = draw_of(args.key);
   std::vector<kernels::ParameterUpdate<T>> launches;
@@ -161,10 +162,12 @@ void run(const HomogeneousUpdate<T>& args, cudaStream_t stream) {
   }
   kernels::FinishStep<T> finish;
   finish.one_constants = launches.front().networks.one_constants;
+  finish.one_constants.group_count = 1;
   finish.one_adam = launches.front().networks.one_progress.adam;
   finish.shared_phi = args.shared_phi;
   finish.partial_sums = partial_sums;
   finish.partial_sum_count = done;
+  finish.one_group = {0, done, count_parameters(sizes, args.update.layers)};
   kernels::finish_step(finish, stream);
 }
 

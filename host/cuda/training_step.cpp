@@ -53,13 +53,14 @@ TrainingStep<T>::TrainingStep(DeviceNetworks<T>& networks, const Architecture& a
   nll_ = DeviceBuffer<T>(count * batch, "losses");
   correct_ = DeviceBuffer<std::uint8_t>(count * batch, "losses");
   for (std::size_t l = 0; l < layers_.size(); ++l) allocate_layer(l);
-  if (!networks.any_homogeneous()) return;
+  if (!networks.any_shared()) return;
   kernels::ParameterUpdate<T> update;
   for (const Layer& layer : layers_) {
     update.layers[0].gradient.layer = layer;
     update.layer_count = 1;
     partial_sum_count_ += kernels::partial_sum_count(update);
   }
+  if (networks.any_by_row()) partial_sum_count_ *= 4;
   partial_sums_ = DeviceBuffer<T>(count * static_cast<std::size_t>(partial_sum_count_), "partial sums");
 }
 
@@ -267,7 +268,7 @@ kernels::LayerUpdate<T> TrainingStep<T>::update_of(std::size_t l) const {
 
 template <class T>
 void TrainingStep<T>::update() const {
-  int partial_sums_done = 0;
+  int fours_done = 0;
   for (std::size_t first = 0; first < layers_.size(); first += kernels::kMaxUpdateLayers) {
     kernels::ParameterUpdate<T> args;
     args.networks = networks_.all();
@@ -278,19 +279,27 @@ void TrainingStep<T>::update() const {
       args.layers[args.layer_count++] = update_of(l);
     }
     if (networks_.any_heterogeneous()) kernels::parameter_update(args, stream_);
-    if (!networks_.any_homogeneous()) continue;
-    kernels::homogeneous_update<T>({args, partial_sums_.data() + partial_sums_done, partial_sum_count_},
-                                   stream_);
-    partial_sums_done += kernels::partial_sum_count(args);
+    if (!networks_.any_shared()) continue;
+    kernels::homogeneous_update<T>({args, partial_sums_.data(), partial_sum_count_, fours_done}, stream_);
+    fours_done += kernels::partial_sum_count(args);
   }
 }
 
 template <class T>
 void TrainingStep<T>::finish() const {
-  kernels::finish_step<T>(
-      {networks_.count(), networks_.constants(), networks_.progress(), networks_.shared_phi(),
-       partial_sums_.data(), partial_sum_count_, nll_.data(), correct_.data(), minibatches_.batch},
-      stream_);
+  kernels::finish_step<T>({networks_.count(),
+                           networks_.constants(),
+                           networks_.progress(),
+                           networks_.shared_phi(),
+                           partial_sums_.data(),
+                           partial_sum_count_,
+                           nll_.data(),
+                           correct_.data(),
+                           minibatches_.batch,
+                           {},
+                           {},
+                           networks_.phi_groups()},
+                          stream_);
 }
 
 template <class T>

@@ -63,7 +63,7 @@ OptionTable network_options() {
        "one term C * sum sigma^-RHO; repeat for a sum of several, instead of --rho and --c"},
       {"lambda", Kind::real, "L", text(network.lambda), "weight of the magnitude cost sum |mu|", 0},
       {"noise", Kind::text, "KIND", std::string(name(network.noise)),
-       "heterogeneous (a sigma per weight) or homogeneous (one for all)"},
+       "heterogeneous (a sigma per weight), per-neuron, per-layer or homogeneous (one for all)"},
       {"law", Kind::text, "NAME", std::string(name(network.law)),
        "of a weight's noise: gaussian, binomial (release of vesicles) or log-normal"},
       {"vesicles", Kind::whole, "N", std::to_string(network.vesicles),

@@ -21,8 +21,9 @@
 
 namespace ensyn {
 
-/// How sigma is shared: each weight its own (`heterogeneous`) or one for the whole network (`homogeneous`).
-enum class NoiseKind { heterogeneous, homogeneous };
+/// How sigma is shared: each weight its own (`heterogeneous`), one for each neuron with its bias
+/// (`per_neuron`), one for each layer (`per_layer`) or one for the whole network (`homogeneous`).
+enum class NoiseKind { heterogeneous, per_neuron, per_layer, homogeneous };
 
 /// Biophysical mechanism of the reliability cost; each fixes the exponent rho (paper, appendix 1).
 enum class Mechanism { calcium, membrane, actin, trafficking };
@@ -58,7 +59,8 @@ enum class DeviceKind { automatic, cpu, cuda };
 [[nodiscard]] ENSYN_API std::string_view name(Likelihood value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(DeviceKind value) noexcept;
 
-/// The inverse of `name`. \throws ConfigError that lists the accepted names.
+/// The inverse of `name`; noise kinds may also be written with `-` for `_`. \throws ConfigError that lists
+/// the accepted names.
 [[nodiscard]] ENSYN_API NoiseKind noise_kind_from(std::string_view text);
 /// Takes `log-normal` as well.
 [[nodiscard]] ENSYN_API NoiseLaw noise_law_from(std::string_view text);

@@ -65,7 +65,7 @@ struct Weights {
   const T* mu = nullptr;   ///< outputs x (inputs + 1)
   const T* phi = nullptr;  ///< heterogeneous: outputs x (inputs + 1); homogeneous: one element
   int stride = 0;          ///< of mu, and of phi where it is a matrix
-  NoiseKind noise = NoiseKind::heterogeneous;
+  NoiseKind noise = NoiseKind::heterogeneous;  ///< that or homogeneous
   /// Which noise: `purpose` tells training from evaluation, `tensor` is the number of the layer. Without a
   /// key w = mu, and phi is not looked at.
   std::optional<NoiseKey> key = {};

@@ -25,7 +25,7 @@ struct LayerParameters {
   int rows = 0;
   int columns = 0;
   std::vector<double> mu;
-  std::vector<double> phi;    ///< for homogeneous noise every element is the network's one phi
+  std::vector<double> phi;    ///< where weights share one phi, each has that of its group
   std::vector<double> sigma;  ///< derived from phi; ignored where parameters are set
 };
 
@@ -94,8 +94,9 @@ class ENSYN_API Population {
 
   /// \throws ConfigError when member or layer is out of range.
   [[nodiscard]] LayerParameters parameters(int member, int layer) const;
-  /// Replaces mu and phi, keeps Adam's moments. For homogeneous noise all elements of phi must be equal and
-  /// set the phi of the whole network. \throws ConfigError on wrong sizes or values that are not finite.
+  /// Replaces mu and phi, keeps Adam's moments. Where weights share one phi, the elements of a group must be
+  /// equal (a row for per_neuron, else all); for homogeneous noise they set the phi of the whole network.
+  /// \throws ConfigError on wrong sizes, values that are not finite, or values of one group that differ.
   void set_parameters(int member, int layer, const LayerParameters& values);
 
   [[nodiscard]] Energy energy(int member) const;

@@ -70,8 +70,9 @@ __device__ inline void for_elements(const Layer& layer, int row, int column, con
 template <class T>
 struct WeightSource {
   const T* mu;
-  const T* phi;    ///< null for homogeneous noise
-  T shared_sigma;  ///< of homogeneous noise
+  const T* phi;  ///< of each weight, or with `by_row` of each row, three elements apart; else null
+  bool by_row;
+  T shared_sigma;  ///< where phi is null
   bool noisy;
   NoiseSource noise;
 };
@@ -88,10 +89,20 @@ __device__ inline WeightSource<T> weight_source(const Networks<T>& networks, int
   source.mu = mu + network * network_stride;
   source.noisy = draw.noisy;
   source.noise = noise_source(constants, step, layer.tensor, draw.purpose);
-  if (constants.homogeneous && draw.noisy) {
-    source.shared_sigma = detail::softplus(networks.shared_phi[3 * network]).value;
-  } else if (draw.noisy) {
+  if (!draw.noisy) return source;
+  source.by_row = constants.sharing == Sharing::row;
+  if (constants.sharing == Sharing::none) {
     source.phi = phi + network * network_stride;
+    return source;
+  }
+  const int group = source.by_row                         ? layer.row_group
+                    : constants.sharing == Sharing::layer ? layer.layer_group
+                                                          : 0;
+  const T* shared = networks.shared_phi + 3 * (constants.first_phi + group);
+  if (source.by_row) {
+    source.phi = shared;
+  } else {
+    source.shared_sigma = detail::softplus(*shared).value;
   }
   return source;
 }
@@ -111,7 +122,9 @@ __device__ inline Quad<T> sample_quad(const WeightSource<T>& source, const Layer
       w.of[i][j] = mu;
       return;
     }
-    const T sigma = source.phi != nullptr ? detail::softplus(source.phi[at]).value : source.shared_sigma;
+    const T sigma = source.phi == nullptr
+                        ? source.shared_sigma
+                        : detail::softplus(source.phi[source.by_row ? 3 * (row + i) : at]).value;
     w.of[i][j] = detail::fused(sigma, xi.of[i][j], mu);
   });
   return w;

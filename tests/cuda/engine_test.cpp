@@ -166,7 +166,7 @@ TEST_P(OtherWaysTest, StoppingAndGoingOnGivesTheSameBits) {
 
 INSTANTIATE_TEST_SUITE_P(Some, OtherWaysTest,
                          ::testing::Values("population_own_order", "wide_batch_21", "four_layers", "bytes",
-                                           "regression_population"),
+                                           "regression_population", "per_neuron_ten_layers"),
                          [](const auto& test) { return test.param; });
 
 TEST(CublasChoice, SparesSmallLayersAndTakesLargeOnes) {

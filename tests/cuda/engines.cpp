@@ -81,9 +81,9 @@ void expect_equal(const std::vector<NetworkState>& got, const std::vector<Networ
       expect_equal(a.phi_moment1, b.phi_moment1, "phi_moment1");
       expect_equal(a.phi_moment2, b.phi_moment2, "phi_moment2");
     }
-    EXPECT_EQ(got[m].shared_phi.value, want[m].shared_phi.value);
-    EXPECT_EQ(got[m].shared_phi.moment1, want[m].shared_phi.moment1);
-    EXPECT_EQ(got[m].shared_phi.moment2, want[m].shared_phi.moment2);
+    expect_equal(got[m].shared_phi.value, want[m].shared_phi.value, "shared phi");
+    expect_equal(got[m].shared_phi.moment1, want[m].shared_phi.moment1, "shared phi's moment1");
+    expect_equal(got[m].shared_phi.moment2, want[m].shared_phi.moment2, "shared phi's moment2");
     EXPECT_EQ(got[m].epoch.nll, want[m].epoch.nll);
     EXPECT_EQ(got[m].epoch.examples, want[m].epoch.examples);
     EXPECT_EQ(got[m].epoch.correct, want[m].epoch.correct);

@@ -100,7 +100,7 @@ TEST_F(CheckpointPython, ReadsEveryValue) {
       EXPECT_EQ(numbers(read[prefix + "phi.moment1"]), layer.phi_moment1);
       EXPECT_EQ(numbers(read[prefix + "phi.moment2"]), layer.phi_moment2);
     }
-    EXPECT_EQ(numbers(read["m1.phi"]), (std::vector<double>{checkpoint.members[1].shared_phi.value}));
+    EXPECT_EQ(numbers(read["m1.phi"]), checkpoint.members[1].shared_phi.value);
     EXPECT_EQ(read["m1.sigma"]["shape"], json{1});
   }
 }

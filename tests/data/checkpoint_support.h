@@ -58,9 +58,12 @@ inline Checkpoint make_checkpoint(const std::vector<NoiseKind>& kinds,
       }
       state.layers.push_back(layer);
     }
-    if (kinds[m] == NoiseKind::homogeneous) {
-      state.shared_phi = {-filler.next(), -filler.next(), filler.next()};
-    }
+    // The layers have four rows and two.
+    const std::size_t groups = kinds[m] == NoiseKind::heterogeneous ? 0
+                               : kinds[m] == NoiseKind::per_neuron  ? 6
+                               : kinds[m] == NoiseKind::per_layer   ? 2
+                                                                    : 1;
+    state.shared_phi = {filler.list(groups, -1), filler.list(groups, -1), filler.list(groups)};
     result.members.push_back(state);
   }
   return result;

@@ -36,7 +36,10 @@ void expect_equal(const Checkpoint& got, const Checkpoint& expected) {
 TEST(Checkpoint, RoundTripsExactly) {
   const TempFolder folder;
   const std::vector<std::vector<NoiseKind>> populations{
-      {kHeterogeneous}, {kHomogeneous}, {kHeterogeneous, kHomogeneous, kHeterogeneous}};
+      {kHeterogeneous},
+      {kHomogeneous},
+      {NoiseKind::per_layer},
+      {kHeterogeneous, kHomogeneous, NoiseKind::per_neuron, NoiseKind::per_layer, kHeterogeneous}};
   for (const auto precision : {Precision::single_precision, Precision::double_precision}) {
     for (const auto& kinds : populations) {
       const auto checkpoint = make_checkpoint(kinds, precision);
@@ -115,7 +118,7 @@ TEST(Checkpoint, SigmaIsSoftplusOfPhi) {
   for (std::size_t i = 0; i < sigma.size(); ++i) {
     EXPECT_DOUBLE_EQ(sigma[i], std::log1p(std::exp(checkpoint.members[0].layers[0].phi[i])));
   }
-  EXPECT_DOUBLE_EQ(shared[0], std::log1p(std::exp(checkpoint.members[1].shared_phi.value)));
+  EXPECT_DOUBLE_EQ(shared[0], std::log1p(std::exp(checkpoint.members[1].shared_phi.value[0])));
 }
 
 TEST(Checkpoint, InfoNeedsNoTensors) {
@@ -139,7 +142,7 @@ TEST(Checkpoint, WhatCannotBeReadBackIsNotWritten) {
   expect_error<DataError>([&] { write_checkpoint(file, bad); },
                           {file.string(), "m0.layer1.mu", "nan", "element 3"});
   bad = good;
-  bad.members[1].shared_phi.value = -HUGE_VAL;
+  bad.members[1].shared_phi.value = {-HUGE_VAL};
   expect_error<DataError>([&] { write_checkpoint(file, bad); }, {"m1.phi", "-inf"});
   bad = good;
   bad.members[0].layers[0].phi_moment1[0] = 1e39;  // beyond float

@@ -54,7 +54,7 @@ TEST(Config, NamesReadBack) {
 
 TEST(Config, UnknownNamesListTheAcceptedOnes) {
   expect_error<ConfigError>([] { (void)noise_kind_from("homo"); },
-                            {"noise kind 'homo'", "heterogeneous, homogeneous"});
+                            {"noise kind 'homo'", "heterogeneous, per_neuron, per_layer, homogeneous"});
   expect_error<ConfigError>([] { (void)noise_law_from("normal"); },
                             {"noise law 'normal'", "gaussian, binomial, log_normal"});
   expect_error<ConfigError>([] { (void)mechanism_from("Calcium"); },
@@ -65,6 +65,12 @@ TEST(Config, UnknownNamesListTheAcceptedOnes) {
   expect_error<ConfigError>([] { (void)device_kind_from("gpu"); }, {"device 'gpu'", "auto, cpu, cuda"});
   expect_error<ConfigError>([] { (void)averaging_from("log\nprobabilities"); },
                             {"averaging 'log\\x0aprobabilities'", "probabilities, log_probabilities"});
+}
+
+TEST(Config, NoiseKindsMayBeWrittenWithDashes) {
+  EXPECT_EQ(noise_kind_from("per-neuron"), NoiseKind::per_neuron);
+  EXPECT_EQ(noise_kind_from("per_neuron"), NoiseKind::per_neuron);
+  EXPECT_EQ(noise_kind_from("per-layer"), NoiseKind::per_layer);
 }
 
 TEST(Config, CountsOfWeights) {

@@ -46,7 +46,8 @@ void write_checkpoint_seeds(const fs::path& folder) {
   const auto file = folder / "checkpoint";
   const std::vector<std::vector<NoiseKind>> populations{{NoiseKind::heterogeneous},
                                                         {NoiseKind::homogeneous},
-                                                        {NoiseKind::homogeneous, NoiseKind::heterogeneous}};
+                                                        {NoiseKind::homogeneous, NoiseKind::heterogeneous},
+                                                        {NoiseKind::per_neuron, NoiseKind::per_layer}};
   for (std::size_t i = 0; i < populations.size(); ++i) {
     const auto precision = i == 1 ? Precision::double_precision : Precision::single_precision;
     write_checkpoint(file, test::make_checkpoint(populations[i], precision));

@@ -40,6 +40,8 @@ struct Problem {
     args.nll = nll.data();
     args.correct = correct.data();
     args.batch = batch;
+    const DeviceArray<PhiGroup> device_groups(groups);
+    args.groups = device_groups.data();
     finish_step(args, stream().get());
     // The arrays above are read when the stream comes to it.
     stream().wait();
@@ -66,6 +68,8 @@ struct Problem {
 
   std::vector<Member> members;
   int batch, part_count;
+  /// By default all parts belong to one.
+  std::vector<PhiGroup> groups{{0, part_count, 1000}};
   Population<T> population;
   std::vector<T> nll_values, part_values;
   std::vector<std::uint8_t> correct_values;
@@ -168,7 +172,7 @@ TYPED_TEST(FinishStepTest, UpdatesASharedPhi) {
     for (std::size_t n = 0; n < networks.size(); ++n) {
       const Member& m = networks[n];
       const Number cost = cost_gradient<T>(m.settings, oracle::softplus(m.shared_phi));
-      const double noise = problem.parts_of(static_cast<int>(n)) / 1000;  // parameters, as support.cpp has it
+      const double noise = problem.parts_of(static_cast<int>(n)) / problem.groups[0].size;
       const double slope = oracle::sigmoid(m.shared_phi);
       const double size = std::abs(noise) + std::abs(cost.value);
       const Adam updated = adam<T>(
@@ -178,6 +182,44 @@ TYPED_TEST(FinishStepTest, UpdatesASharedPhi) {
     }
     EXPECT_TRUE(close({got.begin(), got.end()}, want)) << parts << " partial sums";
   }
+}
+
+TYPED_TEST(FinishStepTest, UpdatesEachGroupFromItsOwnParts) {
+  using T = TypeParam;
+  // More groups than threads, of one to five parts and of sizes of their own.
+  constexpr int kGroups = 77;
+  std::vector<Member> networks = members(3, Noise::per_neuron);
+  for (Member& member : networks) member.groups = kGroups;
+  std::vector<PhiGroup> groups;
+  int parts = 0;
+  for (int g = 0; g < kGroups; ++g) {
+    groups.push_back({parts, 1 + g % 5, 10.0 + g});
+    parts += groups.back().part_count;
+  }
+  Problem<T> problem(networks, 3, parts);
+  problem.groups = groups;
+  problem.run();
+  const std::vector<T> got = problem.population.shared.read();
+  std::vector<Number> want;
+  for (std::size_t n = 0; n < networks.size(); ++n) {
+    const Member& m = networks[n];
+    for (int g = 0; g < kGroups; ++g) {
+      const PhiGroup& group = groups[static_cast<std::size_t>(g)];
+      double sum = 0;
+      for (int i = 0; i < group.part_count; ++i) {
+        sum += static_cast<double>(problem.part_values[n * static_cast<std::size_t>(parts) +
+                                                       static_cast<std::size_t>(group.first_part + i)]);
+      }
+      const Number cost = cost_gradient<T>(m.settings, oracle::softplus(m.phi_of(g)));
+      const double noise = sum / group.size, slope = oracle::sigmoid(m.phi_of(g));
+      const double size = std::abs(noise) + std::abs(cost.value);
+      const Adam updated = adam<T>(
+          m.settings, m.step, m.phi_of(g), m.shared_moment1, m.shared_moment2,
+          {slope * (noise + cost.value), slope * (cost.error + allowance::kWeight * kEpsilon<T> * size)});
+      append(want, {updated.value, updated.moment1, updated.moment2});
+    }
+  }
+  EXPECT_TRUE(close({got.begin(), got.end()}, want));
 }
 
 TYPED_TEST(FinishStepTest, LeavesThePhiOfHeterogeneousNetworksAlone) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "kernels/cross_entropy.h"
 #include "kernels/finish_step.h"
@@ -28,8 +29,7 @@ constexpr int kInputs = 3, kHidden = 5, kClasses = 3, kBatch = 4;
 /// moments after the step are the gradients.
 class Chain {
  public:
-  Chain(const NamedCosts& costs, bool homogeneous, bool gaussian)
-      : members_(test::members(1, homogeneous ? Noise::homogeneous : Noise::heterogeneous)) {
+  Chain(const NamedCosts& costs, Noise noise, bool gaussian) : members_(test::members(1, noise)) {
     oracle::Settings& s = members_[0].settings;
     s.sizes = {kInputs, kHidden, kClasses};
     s.terms = costs.terms;
@@ -40,10 +40,10 @@ class Chain {
     s.batch = kBatch;
     s.examples = 40;
     s.beta1 = 0;
+    if (s.scope == oracle::Scope::layer) groups_ = kLayers;
+    if (s.scope == oracle::Scope::neuron) groups_ = kNeurons;
+    members_[0].groups = static_cast<int>(groups_.size());
     population_ = std::make_unique<Population<double>>(members_);
-    NetworkConstants<double> constants = population_->constants.read()[0];
-    constants.parameters = kHidden * (kInputs + 1) + kClasses * (kHidden + 1);
-    population_->constants.write({constants});
     for (std::size_t l = 0; l < 2; ++l) {
       const auto& layer = *layers_[l];
       oracle::Matrix mu(layer.rows, layer.columns), phi = mu;
@@ -54,9 +54,11 @@ class Chain {
         }
       }
       parameters_.mu.push_back(mu);
-      if (!homogeneous) parameters_.phi.push_back(phi);
+      if (!members_[0].shares()) parameters_.phi.push_back(phi);
     }
-    parameters_.shared_phi = members_[0].shared_phi;
+    for (int g = 0; members_[0].shares() && g < members_[0].groups; ++g) {
+      parameters_.shared_phi.push_back(members_[0].phi_of(g));
+    }
     data_.features = oracle::Matrix(kBatch, kInputs);
     for (int b = 0; b < kBatch; ++b) {
       for (int k = 0; k < kInputs; ++k) data_.features.at(b, k) = inputs_.at(0, 0, b, k);
@@ -82,15 +84,25 @@ class Chain {
     update.update.layers[1] = layer_update(1, activations(hidden_), logits_);
     update.update.layer_count = 2;
     update.update.batch = kBatch;
-    const int parts = partial_sum_count(update.update);
+    const int parts = 4 * partial_sum_count(update.update);
     const DeviceArray<double> sums(std::vector<double>(static_cast<std::size_t>(parts), 0.0));
     update.partial_sums = sums.data();
     update.partial_sum_stride = parts;
+    const DeviceArray<PhiGroup> groups(groups_);
     parameter_update(update.update, stream().get());
     homogeneous_update(update, stream().get());
-    finish_step(FinishStep<double>{1, population_->constants.data(), population_->progress.data(),
-                                   population_->shared.data(), sums.data(), parts, nll.data(), correct.data(),
-                                   kBatch},
+    finish_step(FinishStep<double>{1,
+                                   population_->constants.data(),
+                                   population_->progress.data(),
+                                   population_->shared.data(),
+                                   sums.data(),
+                                   parts,
+                                   nll.data(),
+                                   correct.data(),
+                                   kBatch,
+                                   {},
+                                   {},
+                                   groups.data()},
                 stream().get());
     stream().wait();
   }
@@ -123,22 +135,30 @@ class Chain {
     for (std::size_t l = 0; l < 2; ++l) {
       EXPECT_TRUE(
           compare::all_close(layers_[l]->mu_moment1.read(), slopes(parameters_.mu[l].values), kTolerance));
-      if (s.homogeneous) continue;
+      if (members_[0].shares()) continue;
       EXPECT_TRUE(
           compare::all_close(layers_[l]->phi_moment1.read(), slopes(parameters_.phi[l].values), kTolerance));
     }
     EXPECT_TRUE(compare::all_close(input_gradient_.read(), slopes(data_.features.values), kTolerance));
-    if (s.homogeneous) {
+    const std::vector<double> shared = population_->shared.read();
+    for (std::size_t g = 0; g < parameters_.shared_phi.size(); ++g) {
       // The published form divides by the number of weights.
-      const double want =
-          slope(parameters_.shared_phi) / (kHidden * (kInputs + 1) + kClasses * (kHidden + 1));
-      EXPECT_NEAR(population_->shared.read()[1], want, 1e-8 * std::abs(want));
+      const double want = slope(parameters_.shared_phi[g]) / groups_[g].size;
+      EXPECT_NEAR(shared[3 * g + 1], want, 1e-8 * std::abs(want)) << "group " << g;
     }
     const double nll = population_->progress.read()[0].nll;
     EXPECT_NEAR(nll, report.nll, 1e-12 * report.nll);
   }
 
  private:
+  /// The second layer follows the first one's rows.
+  [[nodiscard]] Layer layer(std::size_t l) const {
+    Layer result = layers_[l]->layer();
+    result.layer_group = static_cast<int>(l);
+    result.row_group = l == 0 ? 0 : kHidden;
+    return result;
+  }
+
   void loss(const DeviceArray<double>& nll, const DeviceArray<std::uint8_t>& correct) {
     const oracle::Settings& s = members_[0].settings;
     if (s.gaussian) {
@@ -184,7 +204,7 @@ class Chain {
   void forward(std::size_t l, const Inputs<double>& inputs, const Stack<double>& output, bool rectify) {
     NoisyForward<double> args;
     args.networks = population_->view();
-    args.layer = layers_[l]->layer();
+    args.layer = layer(l);
     args.mu = layers_[l]->mu.data();
     args.phi = layers_[l]->phi.data();
     args.inputs = inputs;
@@ -200,7 +220,7 @@ class Chain {
                 const Stack<double>& output) {
     NoisyBackward<double> args;
     args.networks = population_->view();
-    args.layer = layers_[l]->layer();
+    args.layer = layer(l);
     args.mu = layers_[l]->mu.data();
     args.phi = layers_[l]->phi.data();
     args.delta = delta.data();
@@ -217,10 +237,18 @@ class Chain {
   LayerUpdate<double> layer_update(std::size_t l, const Inputs<double>& inputs,
                                    const Stack<double>& delta) const {
     LayerUpdate<double> update;
-    update.gradient = {layers_[l]->layer(), inputs, delta.data(), delta.stride(), 0};
+    update.gradient = {layer(l), inputs, delta.data(), delta.stride(), 0};
     update.parameters = layers_[l]->view();
     return update;
   }
+
+  // Parts of the sums: of rows 0 to 3 and 4 of the hidden layer, and of the three classes; or four for each.
+  static constexpr double kWide = kInputs + 1, kNarrow = kHidden + 1;
+  static inline const std::vector<PhiGroup> kNeurons = {{0, 1, kWide},   {1, 1, kWide},   {2, 1, kWide},
+                                                        {3, 1, kWide},   {4, 1, kWide},   {8, 1, kNarrow},
+                                                        {9, 1, kNarrow}, {10, 1, kNarrow}};
+  static inline const std::vector<PhiGroup> kLayers = {{0, 2, kHidden* kWide}, {2, 1, kClasses* kNarrow}};
+  std::vector<PhiGroup> groups_ = {{0, 3, kHidden* kWide + kClasses* kNarrow}};
 
   std::vector<Member> members_;
   std::unique_ptr<Population<double>> population_;
@@ -236,11 +264,12 @@ class Chain {
 
 TEST(FiniteDifferenceTest, TheChainOfKernelsGivesTheGradientOfTheObjective) {
   for (const NamedCosts& costs : all_costs()) {
-    for (const bool homogeneous : {false, true}) {
+    for (const auto& [noise, name] :
+         {std::pair{Noise::heterogeneous, "heterogeneous"}, std::pair{Noise::per_neuron, "per neuron"},
+          std::pair{Noise::per_layer, "per layer"}, std::pair{Noise::homogeneous, "homogeneous"}}) {
       for (const bool gaussian : {false, true}) {
-        SCOPED_TRACE(std::string(costs.name) + (homogeneous ? ", homogeneous" : ", heterogeneous") +
-                     (gaussian ? ", gaussian" : ", categorical"));
-        Chain chain(costs, homogeneous, gaussian);
+        SCOPED_TRACE(std::string(costs.name) + ", " + name + (gaussian ? ", gaussian" : ", categorical"));
+        Chain chain(costs, noise, gaussian);
         chain.run();
         chain.expect_differences();
       }

@@ -34,6 +34,8 @@ const Case kCases[] = {
     {100, 101, 20, 1},
     {129, 12, 3, 1},
     {260, 9, 5, 1, Noise::homogeneous},
+    {37, 11, 20, 4, Noise::scopes},
+    {260, 9, 5, 1, Noise::per_neuron},
     {31, 33, 20, 1, Noise::heterogeneous, true, {true, 1, false, 12345}},
     {33, 31, 20, 1, Noise::heterogeneous, true, kNoNoise},
 };

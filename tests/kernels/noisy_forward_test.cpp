@@ -39,6 +39,8 @@ const Case kCases[] = {
     {10, 101, 20, 20, 3, Noise::mixed, Source::floats, Order::own},
     {9, 785, 21, 21, 2, Noise::mixed, Source::bytes, Order::own, {}, true},
     {7, 514, 3, 3, 1},
+    {9, 35, 20, 20, 4, Noise::scopes, Source::bytes, Order::shared, {}, true},
+    {33, 17, 33, 34, 4, Noise::scopes, Source::values, Order::none, kEvaluation},
     {3, 129, 20, 65, 2, Noise::mixed, Source::bytes, Order::none, kEvaluation},
     {5, 33, 33, 34, 1, Noise::heterogeneous, Source::values, Order::none, kEvaluation, true},
     {4, 6, 130, 270, 1, Noise::heterogeneous, Source::floats, Order::none, kEvaluation},

@@ -25,7 +25,8 @@ std::vector<Number> weights(const Member& member, const LayerParameters<T>& laye
         result.push_back({mu, 0});
         continue;
       }
-      const double phi = member.settings.homogeneous ? member.shared_phi : layer.phi_value(network, r, c);
+      const double phi =
+          member.shares() ? member.phi_of(layer.group_of(member, r)) : layer.phi_value(network, r, c);
       const double sigma = oracle::softplus(phi);
       const Number xi = normal<T>(noise, r, c, layer.columns);
       result.push_back(

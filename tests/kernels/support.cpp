@@ -43,6 +43,30 @@ Fill integers_of(int what) {
   return [=](int n, int r, int c) { return small_integer(what, n, r, c); };
 }
 
+namespace {
+
+oracle::Scope scope_of(Noise noise, int n) {
+  using oracle::Scope;
+  constexpr Scope kInTurn[] = {Scope::neuron, Scope::layer, Scope::network, Scope::weight};
+  switch (noise) {
+    case Noise::heterogeneous:
+      return Scope::weight;
+    case Noise::per_neuron:
+      return Scope::neuron;
+    case Noise::per_layer:
+      return Scope::layer;
+    case Noise::homogeneous:
+      return Scope::network;
+    case Noise::mixed:
+      return n % 2 == 1 ? Scope::network : Scope::weight;
+    case Noise::scopes:
+      break;
+  }
+  return kInTurn[n % 4];
+}
+
+}  // namespace
+
 std::vector<Member> members(int count, Noise noise) {
   std::vector<Member> result(static_cast<std::size_t>(count));
   const std::vector<NamedCosts> costs = all_costs();
@@ -52,7 +76,8 @@ std::vector<Member> members(int count, Noise noise) {
     // Seeds and streams beyond 32 and 16 bits, so that a lost half shows.
     s.seed = 0xFEDCBA9876543210 + static_cast<std::uint64_t>(n);
     s.stream = 0x345678 + static_cast<std::uint64_t>(n);
-    s.homogeneous = noise == Noise::homogeneous || (noise == Noise::mixed && n % 2 == 1);
+    s.scope = scope_of(noise, n);
+    if (s.scope == oracle::Scope::neuron || s.scope == oracle::Scope::layer) member.groups = kMemberGroups;
     const NamedCosts& cost = costs[static_cast<std::size_t>(n) % costs.size()];
     s.terms = cost.terms;
     s.lambda = 0.25 + n;
@@ -79,7 +104,8 @@ std::vector<NamedCosts> all_costs() {
 namespace {
 
 template <class T>
-NetworkConstants<T> constants_of(const oracle::Settings& s) {
+NetworkConstants<T> constants_of(const Member& member, std::int64_t first_phi) {
+  const oracle::Settings& s = member.settings;
   NetworkConstants<T> c;
   const double fraction = static_cast<double>(s.batch) / static_cast<double>(s.examples);
   c.seed = s.seed;
@@ -88,9 +114,13 @@ NetworkConstants<T> constants_of(const oracle::Settings& s) {
   c.beta1 = s.beta1;
   c.beta2 = s.beta2;
   c.epsilon = s.epsilon;
-  c.parameters = 1000;
   c.magnitude = static_cast<T>(s.lambda * fraction);
-  c.homogeneous = s.homogeneous;
+  c.sharing = s.scope == oracle::Scope::weight   ? Sharing::none
+              : s.scope == oracle::Scope::neuron ? Sharing::row
+              : s.scope == oracle::Scope::layer  ? Sharing::layer
+                                                 : Sharing::network;
+  c.first_phi = first_phi;
+  c.group_count = member.shares() ? member.groups : 0;
   const auto add_term = [&](double weight, double power) {
     const double halves = -2 * power;
     const bool is_short = halves == std::floor(halves) && halves <= detail::kMostHalves;
@@ -123,7 +153,7 @@ NetworkProgress<T> progress_of(const oracle::Settings& s, std::uint64_t step) {
 
 /// One element for each member.
 template <class E, class Make>
-std::vector<E> for_each_member(const std::vector<Member>& members, const Make& make) {
+std::vector<E> for_each_member(const std::vector<Member>& members, Make make) {
   std::vector<E> result;
   for (const Member& member : members) result.push_back(make(member));
   return result;
@@ -133,8 +163,10 @@ template <class T>
 std::vector<T> shared_of(const std::vector<Member>& members) {
   std::vector<T> result;
   for (const Member& m : members) {
-    for (const double x : {m.shared_phi, m.shared_moment1, m.shared_moment2})
-      result.push_back(static_cast<T>(x));
+    for (int g = 0; g < m.groups; ++g) {
+      for (const double x : {m.phi_of(g), m.shared_moment1, m.shared_moment2})
+        result.push_back(static_cast<T>(x));
+    }
   }
   return result;
 }
@@ -143,13 +175,17 @@ std::vector<T> shared_of(const std::vector<Member>& members) {
 
 template <class T>
 Population<T>::Population(const std::vector<Member>& members)
-    : constants(for_each_member<NetworkConstants<T>>(
-          members, [](const Member& m) { return constants_of<T>(m.settings); })),
+    : constants(for_each_member<NetworkConstants<T>>(members,
+                                                     [first_phi = std::int64_t{0}](const Member& m) mutable {
+                                                       const auto result = constants_of<T>(m, first_phi);
+                                                       first_phi += m.groups;
+                                                       return result;
+                                                     })),
       progress(for_each_member<NetworkProgress<T>>(
           members, [](const Member& m) { return progress_of<T>(m.settings, m.step); })),
       shared(shared_of<T>(members)),
       count_(static_cast<int>(members.size())),
-      first_constants_(constants_of<T>(members[0].settings)),
+      first_constants_(constants_of<T>(members[0], 0)),
       first_progress_(progress_of<T>(members[0].settings, members[0].step)) {}
 
 template <class T>

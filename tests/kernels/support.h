@@ -143,11 +143,21 @@ struct Member {
   oracle::Settings settings;
   std::uint64_t step = 0;
   double shared_phi = -2, shared_moment1 = 0.125, shared_moment2 = 0.25;
+  int groups = 1;  ///< of weights that share a phi, where there are such
+
+  [[nodiscard]] bool shares() const { return settings.scope != oracle::Scope::weight; }
+  /// The phi of each group its own, so that a mistaken index shows.
+  [[nodiscard]] double phi_of(int group) const { return shared_phi + group / 256.0; }
 };
 
-enum class Noise { heterogeneous, homogeneous, mixed };
+/// Groups of each member with Noise::per_neuron or per_layer; a test may have so many rows and layers,
+/// counted from the groups at which LayerParameters begin.
+inline constexpr int kMemberGroups = 300;
 
-/// Networks that differ in seed, stream, step and costs; with Noise::mixed the odd ones are homogeneous.
+enum class Noise { heterogeneous, per_neuron, per_layer, homogeneous, mixed, scopes };
+
+/// Networks that differ in seed, stream, step and costs; with Noise::mixed the odd ones are homogeneous, and
+/// with Noise::scopes they are per neuron, per layer, homogeneous and heterogeneous in turn.
 [[nodiscard]] std::vector<Member> members(int count, Noise noise);
 
 /// Costs of all kinds: each mechanism alone, two of them, and the variational objective with and without a
@@ -185,7 +195,19 @@ struct LayerParameters {
   /// mu in [-1/2, 1/2), phi in [-3, -1), that is sigma from 0.05 to 0.3; moments as if after some steps.
   LayerParameters(int networks, int rows, int columns, int tensor);
   [[nodiscard]] Parameters<T> view() const;
-  [[nodiscard]] Layer layer() const { return {rows, columns, mu.stride(), tensor}; }
+  [[nodiscard]] Layer layer() const { return {rows, columns, mu.stride(), tensor, kLayerGroup, kRowGroup}; }
+  /// The group of a row's weights in a network that shares phi.
+  [[nodiscard]] static int group_of(const Member& member, int row) {
+    switch (member.settings.scope) {
+      case oracle::Scope::neuron:
+        return kRowGroup + row;
+      case oracle::Scope::layer:
+        return kLayerGroup;
+      default:
+        return 0;
+    }
+  }
+  static constexpr int kLayerGroup = 2, kRowGroup = 5;
   /// All six, bit for bit.
   [[nodiscard]] std::vector<std::uint8_t> bits() const;
 

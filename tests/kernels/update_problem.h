@@ -95,8 +95,8 @@ struct UpdateProblem {
     return normal<T>(oracle_draw(members[static_cast<std::size_t>(n)], p.tensor, draw), r, c, p.columns);
   }
 
-  /// Layer `l` after the step in which the networks of the given kind take part.
-  [[nodiscard]] ExpectedLayer expected(std::size_t l, bool homogeneous) const {
+  /// Layer `l` after the step in which the networks take part whose weights share a phi, or the others.
+  [[nodiscard]] ExpectedLayer expected(std::size_t l, bool shared) const {
     const LayerParameters<T>& p = layers[l]->parameters;
     ExpectedLayer result;
     for (int n = 0; n < static_cast<int>(members.size()); ++n) {
@@ -110,10 +110,10 @@ struct UpdateProblem {
           Adam phi{{p.phi_value(n, r, c), 0},
                    {p.phi_moment1_value(n, r, c), 0},
                    {p.phi_moment2_value(n, r, c), 0}};
-          if (member.settings.homogeneous == homogeneous) {
+          if (member.shares() == shared) {
             mu = adam<T>(member.settings, member.step, mu.value.value, mu.moment1.value, mu.moment2.value,
                          mu_gradient<T>(member.settings, mu.value.value, g[i]));
-            if (!homogeneous) phi = adam_of_phi(member, phi, g[i], noise(l, n, r, c));
+            if (!shared) phi = adam_of_phi(member, phi, g[i], noise(l, n, r, c));
           }
           result.mu.push_back(mu.value);
           result.mu_moment1.push_back(mu.moment1);
@@ -127,10 +127,10 @@ struct UpdateProblem {
     return result;
   }
 
-  void expect_updated(bool homogeneous) const {
+  void expect_updated(bool shared) const {
     for (std::size_t l = 0; l < layers.size(); ++l) {
       SCOPED_TRACE("layer " + std::to_string(l));
-      const ExpectedLayer want = expected(l, homogeneous);
+      const ExpectedLayer want = expected(l, shared);
       const LayerParameters<T>& got = layers[l]->parameters;
       EXPECT_TRUE(close(got.mu_moment1.read(), want.mu_moment1)) << "first moment of mu";
       EXPECT_TRUE(close(got.mu_moment2.read(), want.mu_moment2)) << "second moment of mu";

@@ -118,12 +118,15 @@ struct Term {
   double c = 1;
 };
 
+/// Which weights have one phi in common.
+enum class Scope { weight, neuron, layer, network };
+
 /// One network and how it is trained.
 struct Settings {
   std::vector<int> sizes;
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
-  bool homogeneous = false;
+  Scope scope = Scope::weight;
   bool variational = false;
   bool gaussian = false;  ///< likelihood of real targets, of SD observation_sd
   double observation_sd = 1;
@@ -147,12 +150,12 @@ struct Settings {
   [[nodiscard]] int layers() const { return static_cast<int>(sizes.size()) - 1; }
 };
 
-/// Something for each parameter of a network: values, a gradient or a moment. `phi` is empty for homogeneous
-/// noise, whose one value is `shared_phi`.
+/// Something for each parameter of a network: values, a gradient or a moment. `phi` is empty where weights
+/// share one: then `shared_phi` has one for each neuron (layer by layer), each layer, or the network.
 struct Parameters {
   Layers mu;
   Layers phi;
-  double shared_phi = 0;
+  std::vector<double> shared_phi;
 };
 
 double softplus(double phi);
@@ -163,6 +166,9 @@ double sigmoid(double phi);
 /// All-zero parameters in the shape of the network.
 Parameters zeros(const Settings& settings);
 Parameters initial_parameters(const Settings& settings);
+
+/// Index in `shared_phi` of what the weights of a row share.
+std::size_t group_of(const Settings& settings, int layer, int row);
 
 /// sigma of one weight.
 double sigma_at(const Settings& settings, const Parameters& parameters, int layer, int row, int column);
@@ -213,7 +219,8 @@ struct StepReport {
   double count_margin = std::numeric_limits<double>::infinity();  ///< of Weight
 };
 
-/// Gradient of the objective by backpropagation. That of a shared phi is divided by the number of weights.
+/// Gradient of the objective by backpropagation. That of a shared phi is divided by the number of weights
+/// that share it.
 Parameters gradient(const Settings& settings, const Parameters& parameters, const Layers& noise,
                     const Data& data, const std::vector<std::uint32_t>& minibatch,
                     StepReport* report = nullptr);

@@ -33,6 +33,19 @@ std::string json(int value) {
 std::string json(bool value) {
   return value ? "true" : "false";
 }
+std::string json(oracle::Scope scope) {
+  switch (scope) {
+    case oracle::Scope::weight:
+      return R"("weight")";
+    case oracle::Scope::neuron:
+      return R"("neuron")";
+    case oracle::Scope::layer:
+      return R"("layer")";
+    case oracle::Scope::network:
+      break;
+  }
+  return R"("network")";
+}
 std::string json(const oracle::Matrix& matrix);
 std::string json(const oracle::Term& term);
 
@@ -87,7 +100,7 @@ Object describe(const oracle::Settings& s) {
       .add("sizes", s.sizes)
       .add("seed", s.seed)
       .add("stream", s.stream)
-      .add("homogeneous", s.homogeneous)
+      .add("scope", s.scope)
       .add("variational", s.variational)
       .add("terms", s.terms)
       .add("prior_sigma", s.prior_sigma)
@@ -198,19 +211,22 @@ std::vector<oracle::Settings> networks() {
   energy.examples = 14;  // two steps an epoch, so that five steps see three orders
   energy.data_seed = 0xFEDCBA9876543210;
   oracle::Settings shared = energy;
-  shared.homogeneous = true;
+  shared.scope = oracle::Scope::network;
   shared.order_stream = shared.stream;
   oracle::Settings variational = energy;
   variational.variational = true;
   variational.terms.clear();
   oracle::Settings prior = variational;
-  prior.homogeneous = true;
+  prior.scope = oracle::Scope::network;
   prior.prior_sigma = 0.7;
   oracle::Settings shallow = energy;
   shallow.sizes = {4, 2};
   shallow.terms.clear();
   shallow.epsilon = 1e-8;
-  return {energy, shared, variational, prior, shallow};
+  oracle::Settings per_layer = energy, per_neuron = energy;
+  per_layer.scope = oracle::Scope::layer;
+  per_neuron.scope = oracle::Scope::neuron;
+  return {energy, shared, variational, prior, shallow, per_layer, per_neuron};
 }
 
 }  // namespace

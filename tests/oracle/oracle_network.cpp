@@ -28,15 +28,34 @@ Parameters zeros(const Settings& settings) {
     const auto l = static_cast<std::size_t>(layer);
     result.mu.emplace_back(settings.sizes[l + 1], settings.sizes[l] + 1);
   }
-  if (!settings.homogeneous) {
+  if (settings.scope == Scope::weight) {
     result.phi = result.mu;
+  } else {
+    const int last = settings.layers() - 1;
+    result.shared_phi.resize(group_of(settings, last, settings.sizes.back() - 1) + 1);
   }
   return result;
 }
 
+std::size_t group_of(const Settings& settings, int layer, int row) {
+  int group = 0;
+  if (settings.scope == Scope::layer) {
+    group = layer;
+  }
+  if (settings.scope == Scope::neuron) {
+    for (int below = 0; below < layer; ++below) {
+      group += settings.sizes[static_cast<std::size_t>(below) + 1];
+    }
+    group += row;
+  }
+  return static_cast<std::size_t>(group);
+}
+
 Parameters initial_parameters(const Settings& settings) {
   Parameters result = zeros(settings);
-  result.shared_phi = settings.homogeneous ? inverse_softplus(settings.sigma_init) : 0;
+  for (double& phi : result.shared_phi) {
+    phi = inverse_softplus(settings.sigma_init);
+  }
   for (std::size_t layer = 0; layer < result.mu.size(); ++layer) {
     Matrix& mu = result.mu[layer];
     const Draw draw{settings.seed, settings.stream, 0, layer, kInitialMu};
@@ -54,8 +73,9 @@ Parameters initial_parameters(const Settings& settings) {
 }
 
 double sigma_at(const Settings& settings, const Parameters& parameters, int layer, int row, int column) {
-  return softplus(settings.homogeneous ? parameters.shared_phi
-                                       : parameters.phi[static_cast<std::size_t>(layer)].at(row, column));
+  return softplus(settings.scope == Scope::weight
+                      ? parameters.phi[static_cast<std::size_t>(layer)].at(row, column)
+                      : parameters.shared_phi[group_of(settings, layer, row)]);
 }
 
 Layers draw_noise(const Settings& settings, std::uint64_t step, Purpose purpose) {
@@ -204,12 +224,16 @@ double cost_scale(const Settings& settings) {
   return static_cast<double>(settings.batch) / static_cast<double>(settings.examples);
 }
 
-std::size_t weight_count(const Layers& layers) {
-  std::size_t count = 0;
-  for (const Matrix& matrix : layers) {
-    count += matrix.values.size();
+/// Number of weights in each group.
+std::vector<double> group_sizes(const Settings& settings) {
+  std::vector<double> sizes = zeros(settings).shared_phi;
+  for (int layer = 0; layer < settings.layers(); ++layer) {
+    const auto l = static_cast<std::size_t>(layer);
+    for (int row = 0; row < settings.sizes[l + 1]; ++row) {
+      sizes[group_of(settings, layer, row)] += settings.sizes[l] + 1;
+    }
   }
-  return count;
+  return sizes;
 }
 
 void look_at_prediction(const Settings& settings, const std::vector<double>& output, const Data& data,
@@ -321,7 +345,8 @@ Parameters gradient(const Settings& settings, const Parameters& parameters, cons
   }
   Parameters result = zeros(settings);
   const double scale = cost_scale(settings);
-  const auto count = static_cast<double>(weight_count(weights));
+  const std::vector<double> counts =
+      settings.scope == Scope::weight ? std::vector<double>{} : group_sizes(settings);
   for (int layer = 0; layer < settings.layers(); ++layer) {
     const auto l = static_cast<std::size_t>(layer);
     for (int row = 0; row < weights[l].rows; ++row) {
@@ -333,10 +358,11 @@ Parameters gradient(const Settings& settings, const Parameters& parameters, cons
             dw * w.mu_slope + scale * mean_cost_derivative(settings, parameters.mu[l].at(row, column));
         const double sigma = sigma_at(settings, parameters, layer, row, column);
         const double dsigma = dw * w.sigma_slope + scale * reliability_derivative(settings, sigma);
-        if (settings.homogeneous) {
-          result.shared_phi += dsigma * sigmoid(parameters.shared_phi) / count;
-        } else {
+        if (settings.scope == Scope::weight) {
           result.phi[l].at(row, column) = dsigma * sigmoid(parameters.phi[l].at(row, column));
+        } else {
+          const std::size_t group = group_of(settings, layer, row);
+          result.shared_phi[group] += dsigma * sigmoid(parameters.shared_phi[group]) / counts[group];
         }
       }
     }
@@ -390,9 +416,9 @@ StepReport train_step(Training& training, const Data& data) {
   };
   update(&Parameters::mu);
   update(&Parameters::phi);
-  if (settings.homogeneous) {
-    adam(training, g.shared_phi, training.moment1.shared_phi, training.moment2.shared_phi,
-         training.parameters.shared_phi);
+  for (std::size_t group = 0; group < g.shared_phi.size(); ++group) {
+    adam(training, g.shared_phi[group], training.moment1.shared_phi[group],
+         training.moment2.shared_phi[group], training.parameters.shared_phi[group]);
   }
   training.last_gradient = g;
   ++training.step;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "oracle/compare.h"
@@ -20,6 +21,7 @@ using compare::all_close;
 using oracle::Layers;
 using oracle::Matrix;
 using oracle::Parameters;
+using oracle::Scope;
 using oracle::Settings;
 
 TEST(OraclePhiloxTest, GivesThePublishedVectors) {
@@ -101,11 +103,15 @@ Settings base_settings() {
 std::vector<Case> gradient_cases() {
   std::vector<Case> cases;
   const auto add = [&](const std::string& name, auto change) {
-    for (const bool homogeneous : {false, true}) {
+    const std::pair<const char*, Scope> scopes[] = {{"_heterogeneous", Scope::weight},
+                                                    {"_per_neuron", Scope::neuron},
+                                                    {"_per_layer", Scope::layer},
+                                                    {"_homogeneous", Scope::network}};
+    for (const auto& [suffix, scope] : scopes) {
       Settings settings = base_settings();
-      settings.homogeneous = homogeneous;
+      settings.scope = scope;
       change(settings);
-      cases.push_back({name + (homogeneous ? "_homogeneous" : "_heterogeneous"), settings});
+      cases.push_back({name + suffix, settings});
     }
   };
   add("no_cost", [](Settings&) {});
@@ -160,6 +166,9 @@ Parameters varied_parameters(const Settings& settings) {
       value += 0.5 * std::sin(angle += 1.1);
     }
   }
+  for (double& value : parameters.shared_phi) {
+    value += 0.5 * std::sin(angle += 1.1);
+  }
   return parameters;
 }
 
@@ -211,13 +220,21 @@ TEST_P(OracleGradientTest, AgreesWithFiniteDifferences) {
   // Truncation h^2 f'''/6 and rounding eps f / h are both near 1e-9 for objectives near 100.
   const compare::Tolerance tolerance{2e-8, 2e-7};
   EXPECT_TRUE(all_close(flat(gradient.mu), differences(parameters_.mu), tolerance));
-  if (settings_.homogeneous) {
-    const auto count = static_cast<double>(flat(gradient.mu).size());
-    EXPECT_TRUE(all_close(std::vector{gradient.shared_phi},
-                          std::vector{difference(parameters_.shared_phi) / count}, tolerance));
-  } else {
+  if (settings_.scope == Scope::weight) {
     EXPECT_TRUE(all_close(flat(gradient.phi), differences(parameters_.phi), tolerance));
+    return;
   }
+  // 3-5-4-3: of rows of 4, 6 and 5 weights.
+  const std::vector<double> row_counts{4, 4, 4, 4, 4, 6, 6, 6, 6, 5, 5, 5}, layer_counts{20, 24, 15};
+  const std::vector<double> counts = settings_.scope == Scope::neuron  ? row_counts
+                                     : settings_.scope == Scope::layer ? layer_counts
+                                                                       : std::vector<double>{59};
+  ASSERT_EQ(gradient.shared_phi.size(), counts.size());
+  std::vector<double> want;
+  for (std::size_t group = 0; group < counts.size(); ++group) {
+    want.push_back(difference(parameters_.shared_phi[group]) / counts[group]);
+  }
+  EXPECT_TRUE(all_close(gradient.shared_phi, want, tolerance));
 }
 
 INSTANTIATE_TEST_SUITE_P(Costs, OracleGradientTest, ::testing::ValuesIn(gradient_cases()),

@@ -41,6 +41,12 @@ NetworkConfig homogeneous(std::vector<CostTerm> costs) {
   return member;
 }
 
+NetworkConfig shared(NoiseKind noise, std::vector<CostTerm> costs) {
+  NetworkConfig member = homogeneous(std::move(costs));
+  member.noise = noise;
+  return member;
+}
+
 NetworkConfig heterogeneous(std::vector<CostTerm> costs) {
   NetworkConfig member = base_member();
   member.costs = std::move(costs);
@@ -88,11 +94,14 @@ std::vector<NetworkConfig> mixed_members() {
                     m.stream = 1;
                     m.sigma_init = 0.8;
                   }),
-          changed(heterogeneous({}), [](NetworkConfig& m) {
-            m.seed = 5;
-            m.stream = 12345;
-            m.mu_range = 0.2;
-          })};
+          changed(heterogeneous({}),
+                  [](NetworkConfig& m) {
+                    m.seed = 5;
+                    m.stream = 12345;
+                    m.mu_range = 0.2;
+                  }),
+          shared(NoiseKind::per_layer, {{2.0 / 3, 1.0}}),
+          shared(NoiseKind::per_neuron, {{4.0 / 3, 0.4}})};
 }
 
 void add_architectures(std::vector<Case>& all) {
@@ -108,6 +117,17 @@ void add_architectures(std::vector<Case>& all) {
   all.push_back(make_case("input_785", {785, 5, 3}, 20, {homogeneous({{4.0 / 3, 0.7}})}, 250));
   all.push_back(make_case("edges_of_blocks", {15, 16, 17, 31, 32, 4}, 5, {heterogeneous({{0.5, 1.0}})}));
   all.push_back(make_case("edges_of_blocks_shared", {32, 15, 16, 5}, 6, {homogeneous({{0.5, 1.0}})}));
+  // Fewer and more rows than groups of four, and rows that no group of four divides.
+  all.push_back(make_case("per_layer", {31, 33, 3, 5}, 20, {shared(NoiseKind::per_layer, {{0.5, 1.0}})}));
+  all.push_back(make_case("per_neuron", {31, 33, 3, 5}, 20, {shared(NoiseKind::per_neuron, {{0.5, 1.0}})}));
+  all.push_back(
+      make_case("per_neuron_784", {784, 9, 4}, 21, {shared(NoiseKind::per_neuron, {{2.0, 0.3}})}, 250));
+  all.push_back(make_case("per_layer_minimal", {1, 2}, 1, {shared(NoiseKind::per_layer, {{0.5, 1.0}})}));
+  all.push_back(make_case("per_neuron_minimal", {1, 2}, 1, {shared(NoiseKind::per_neuron, {{0.5, 1.0}})}));
+  // More layers than one launch of an update takes.
+  all.push_back(make_case("per_neuron_ten_layers", {4, 3, 5, 3, 3, 3, 3, 3, 3, 5, 3}, 3,
+                          {shared(NoiseKind::per_neuron, {{0.5, 1.0}}),
+                           shared(NoiseKind::per_layer, {{2.0, 0.2}}), homogeneous({{2.0, 0.2}})}));
   all.push_back(make_case("classes_33", {7, 20, 33}, 20, {heterogeneous({{0.5, 1.0}})}));
   all.push_back(make_case("classes_256", {5, 6, 256}, 20, {heterogeneous({{0.5, 1.0}})}));
   Case bytes = make_case("bytes", {64, 17, 10}, 20, {heterogeneous({{2.0, 0.5}})}, 250);
@@ -125,6 +145,7 @@ void add_costs(std::vector<Case>& all) {
   all.push_back(make_case("variational_flat", sizes, 20, {variational(NoiseKind::heterogeneous, infinity)}));
   all.push_back(make_case("variational_prior", sizes, 20, {variational(NoiseKind::heterogeneous, 0.4)}));
   all.push_back(make_case("variational_shared", sizes, 20, {variational(NoiseKind::homogeneous, 0.4)}));
+  all.push_back(make_case("variational_per_neuron", sizes, 20, {variational(NoiseKind::per_neuron, 0.4)}));
   all.push_back(
       make_case("no_costs", sizes, 20, {changed(heterogeneous({}), [](auto& m) { m.lambda = 0; })}));
   all.push_back(make_case("zero_weight", sizes, 20, {heterogeneous({{2.0, 0.0}})}));
@@ -305,13 +326,31 @@ oracle::Data to_oracle(const ensyn::Dataset& data) {
   return result;
 }
 
+namespace {
+
+oracle::Scope scope_of(NoiseKind noise) {
+  switch (noise) {
+    case NoiseKind::heterogeneous:
+      return oracle::Scope::weight;
+    case NoiseKind::per_neuron:
+      return oracle::Scope::neuron;
+    case NoiseKind::per_layer:
+      return oracle::Scope::layer;
+    case NoiseKind::homogeneous:
+      break;
+  }
+  return oracle::Scope::network;
+}
+
+}  // namespace
+
 oracle::Settings to_oracle(const ensyn::PopulationConfig& config, int member, std::size_t examples) {
   const NetworkConfig& network = config.members[static_cast<std::size_t>(member)];
   oracle::Settings result;
   result.sizes = config.architecture.sizes;
   result.seed = network.seed;
   result.stream = network.stream.value_or(static_cast<std::uint32_t>(member));
-  result.homogeneous = network.noise == NoiseKind::homogeneous;
+  result.scope = scope_of(network.noise);
   result.variational = network.objective == Objective::variational;
   result.gaussian = config.architecture.likelihood == ensyn::Likelihood::gaussian;
   result.observation_sd = config.architecture.observation_sd;
@@ -341,7 +380,7 @@ oracle::Settings to_oracle(const ensyn::PopulationConfig& config, int member, st
 
 oracle::Parameters to_oracle(const ensyn::Population& population, int member) {
   const ensyn::PopulationConfig& config = population.config();
-  const bool is_shared = config.members[static_cast<std::size_t>(member)].noise == NoiseKind::homogeneous;
+  const NoiseKind noise = config.members[static_cast<std::size_t>(member)].noise;
   oracle::Parameters result;
   for (int layer = 0; layer < config.architecture.layers(); ++layer) {
     const ensyn::LayerParameters from = population.parameters(member, layer);
@@ -351,10 +390,20 @@ oracle::Parameters to_oracle(const ensyn::Population& population, int member) {
     matrix.values = from.phi;
     result.phi.push_back(matrix);
   }
-  if (is_shared) {
-    result.shared_phi = result.phi.front().values.front();
-    result.phi.clear();
+  if (noise == NoiseKind::heterogeneous) {
+    return result;
   }
+  for (const oracle::Matrix& phi : result.phi) {
+    for (int row = 0; row < phi.rows; ++row) {
+      const bool is_first_of_layer = row == 0,
+                 is_first_of_all = is_first_of_layer && result.shared_phi.empty();
+      if (noise == NoiseKind::per_neuron || (noise == NoiseKind::per_layer && is_first_of_layer) ||
+          is_first_of_all) {
+        result.shared_phi.push_back(phi.at(row, 0));
+      }
+    }
+  }
+  result.phi.clear();
   return result;
 }
 

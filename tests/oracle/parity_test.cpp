@@ -118,7 +118,7 @@ class Pair {
 
  private:
   static std::vector<double> phi_of(const oracle::Parameters& parameters) {
-    return parameters.phi.empty() ? std::vector{parameters.shared_phi} : flat(parameters.phi);
+    return parameters.phi.empty() ? parameters.shared_phi : flat(parameters.phi);
   }
 
   [[nodiscard]] double rounding() const { return parity::rounding_unit(test_.config.precision); }

@@ -104,7 +104,9 @@ class Network:
         self.s = s
         self.mu = [m.requires_grad_() for m in initial_mu(s)]
         start = torch.tensor(math.log(math.expm1(s["sigma_init"])))
-        self.phi = [start.clone()] if s["homogeneous"] else [start.expand(m.shape).clone() for m in self.mu]
+        shapes = {"weight": [m.shape for m in self.mu], "neuron": [(len(m), 1) for m in self.mu],
+                  "layer": [()] * len(self.mu), "network": [()]}
+        self.phi = [start.expand(shape).clone() for shape in shapes[s["scope"]]]
         for parameter in self.phi:
             parameter.requires_grad_()
         self.adam = torch.optim.Adam(
@@ -113,7 +115,7 @@ class Network:
 
     def sigma(self):
         """Of every weight, layer by layer."""
-        phi = self.phi * len(self.mu) if self.s["homogeneous"] else self.phi
+        phi = self.phi * len(self.mu) if self.s["scope"] == "network" else self.phi
         return [torch.log1p(torch.exp(p)).expand(m.shape) for p, m in zip(phi, self.mu)]
 
     def weights(self, draws):
@@ -138,8 +140,11 @@ class Network:
         nll = functional.cross_entropy(out, labels, reduction="sum")
         self.adam.zero_grad()
         (nll + s["batch"] / s["examples"] * sum(self.costs())).backward()
-        if s["homogeneous"]:
+        if s["scope"] == "network":
             self.phi[0].grad /= sum(m.numel() for m in self.mu)
+        elif s["scope"] != "weight":
+            for phi, m in zip(self.phi, self.mu):
+                phi.grad /= m.numel() / phi.numel()
         self.adam.step()
         return nll.item(), (out.argmax(1) == labels).sum().item()
 
@@ -225,7 +230,10 @@ class Comparison:
     def parameters(self, what, shared, mu, phi, got):
         for layer, values in enumerate(got["mu"]):
             self.numbers(f"{what} mu {layer}", values, mu[layer])
-        for layer, values in enumerate([got["phi"]] if shared else got["phi"]):
+        if shared:
+            self.numbers(f"{what} shared phi", got["phi"], torch.cat([p.flatten() for p in phi]))
+            return
+        for layer, values in enumerate(got["phi"]):
             self.numbers(f"{what} phi {layer}", values, phi[layer])
 
 
@@ -235,8 +243,8 @@ def check(comparison, index, dump):
     network = Network(s)
     detached = lambda values: [v.detach() for v in values]
     grads = lambda values: [v.grad for v in values]
-    what = f"network {index}"
-    comparison.parameters(f"{what} initial", s["homogeneous"], detached(network.mu), detached(network.phi),
+    what, shared = f"network {index}", s["scope"] != "weight"
+    comparison.parameters(f"{what} initial", shared, detached(network.mu), detached(network.phi),
                           dump["initial"])
     steps_per_epoch = s["examples"] // s["batch"]
     for number, step in enumerate(dump["steps"]):
@@ -249,9 +257,9 @@ def check(comparison, index, dump):
             comparison.numbers(f"{at} noise {layer}", step["noise"][layer], values)
         nll, correct = network.step(x[minibatch], labels[minibatch], draws)
         comparison.tree(at, step, {"nll": nll, "correct": correct})
-        comparison.parameters(f"{at} gradient", s["homogeneous"], grads(network.mu), grads(network.phi),
+        comparison.parameters(f"{at} gradient", shared, grads(network.mu), grads(network.phi),
                               step["gradient"])
-        comparison.parameters(f"{at} value", s["homogeneous"], detached(network.mu), detached(network.phi),
+        comparison.parameters(f"{at} value", shared, detached(network.mu), detached(network.phi),
                               step["parameters"])
     for how in dump["evaluations"]:
         comparison.tree(f"{what} evaluation", how, evaluate(network, how, x, labels))

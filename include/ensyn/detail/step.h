@@ -33,14 +33,14 @@ ENSYN_FN AdamRates<T> adam_rates(double learning_rate, double beta1, double beta
           static_cast<T>(epsilon)};
 }
 
-/// The one phi of a homogeneous network with its moments.
+/// A phi that the weights of one group share, with its moments.
 template <class T>
 struct SharedPhiValues {
   T phi = 0, moment1 = 0, moment2 = 0;
 };
 
-/// One step of Adam on a shared phi. `noise_gradient` is the sum over all parameters of dL/dw * xi,
-/// `parameters` their number: the published form divides by it, which Adam's epsilon makes visible.
+/// One step of Adam on a shared phi. `noise_gradient` is the sum over the group's parameters of dL/dw *
+/// xi, `parameters` their number: the published form divides by it, which Adam's epsilon makes visible.
 template <class T>
 ENSYN_FN void update_shared_phi(SharedPhiValues<T>& shared, double noise_gradient, double parameters,
                                 const CostTermGradient<T>* terms, int term_count, T inverse_variance,
