@@ -68,6 +68,7 @@ struct Command {
 [[nodiscard]] Command biophysics_command();
 [[nodiscard]] Command experiments_command();
 [[nodiscard]] Command report_command();
+[[nodiscard]] Command regression_command();
 [[nodiscard]] Command info_command();
 
 }  // namespace ensyn::driver
