@@ -69,6 +69,7 @@ struct Command {
 [[nodiscard]] Command experiments_command();
 [[nodiscard]] Command report_command();
 [[nodiscard]] Command regression_command();
+[[nodiscard]] Command bayes_command();
 [[nodiscard]] Command info_command();
 
 }  // namespace ensyn::driver
