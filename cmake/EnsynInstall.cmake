@@ -9,6 +9,9 @@ install(TARGETS ensyn EXPORT ensyn
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ensyn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*.inl")
 install(FILES ${PROJECT_BINARY_DIR}/generated/ensyn/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ensyn)
+if(TARGET ensyn_mpi)
+  install(TARGETS ensyn_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 if(TARGET ensyn_driver)
   install(TARGETS ensyn_driver RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -29,6 +29,8 @@ is_there() {
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
     libboost-dev) has_header boost/math/distributions/students_t.hpp ;;
     libboost-context-dev) has_header boost/context/fiber.hpp ;;
+    libopenmpi-dev) has_command mpicxx ;;
+    openmpi-bin) has_command mpirun ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
     libclang-rt-*-dev) compgen -G "$(clang -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;;
     dataset-fashion-mnist)

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . cmake/setup.sh
 
 need "${test_packages[@]}"
-want dataset-fashion-mnist gnuplot-nox
+want dataset-fashion-mnist gnuplot-nox libopenmpi-dev openmpi-bin
 want_cuobjdump
 
 cmake --preset release -DENSYN_BUILD_TESTS=ON

@@ -97,13 +97,23 @@ PopulationConfig Grid::population(std::span<const std::size_t> networks) const {
   return config;
 }
 
-std::string Grid::key(std::size_t index) const {
+std::vector<std::string> Grid::cell_key(std::size_t index) const {
   const Position at = position(settings_, index);
   const bool costs = !settings_.rho.empty();
-  return (costs ? exact(settings_.rho[at[kRho]]) + "," + exact(settings_.c[at[kC]]) : ",") + "," +
-         std::string(name(settings_.noise[at[kNoise]])) + "," + std::to_string(settings_.seeds[at[kSeed]]) +
-         "," + exact(settings_.lambda[at[kLambda]]) + "," + exact(settings_.lr[at[kLr]]) + "," +
-         hidden_text(settings_.hidden[at[kHidden]]);
+  return {costs ? exact(settings_.rho[at[kRho]]) : "",
+          costs ? exact(settings_.c[at[kC]]) : "",
+          std::string(name(settings_.noise[at[kNoise]])),
+          exact(settings_.lambda[at[kLambda]]),
+          exact(settings_.lr[at[kLr]]),
+          hidden_text(settings_.hidden[at[kHidden]])};
+}
+
+std::string Grid::key(std::size_t index) const {
+  std::vector<std::string> cells = cell_key(index);
+  cells.insert(cells.begin() + 3, std::to_string(settings_.seeds[position(settings_, index)[kSeed]]));
+  std::string text;
+  for (const std::string& cell : cells) text += (&cell == cells.data() ? "" : ",") + cell;
+  return text;
 }
 
 }  // namespace ensyn::driver

@@ -29,6 +29,8 @@ class Grid {
   [[nodiscard]] PopulationConfig population(std::span<const std::size_t> networks) const;
   /// The first cells of its row in sweep.csv, `rho,c,noise,seed,lambda,lr,hidden`.
   [[nodiscard]] std::string key(std::size_t index) const;
+  /// The same without the seed, cell by cell.
+  [[nodiscard]] std::vector<std::string> cell_key(std::size_t index) const;
 
  private:
   const SweepSettings& settings_;

@@ -1,21 +1,25 @@
 #include "host/driver/sweep.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
-#include <limits>
+#include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "ensyn/ensyn.h"
+#include "host/driver/batching.h"
 #include "host/driver/chunk.h"
 #include "host/driver/grid.h"
-#include "host/driver/memory.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/signals.h"
+#include "host/driver/sweep_bands.h"
 #include "host/driver/sweep_file.h"
 #include "host/driver/sweep_folder.h"
 #include "host/driver/sweep_progress.h"
+#include "host/driver/sweep_ranks.h"
 #include "host/driver/sweep_work.h"
 #include "host/driver/text.h"
 
@@ -23,45 +27,6 @@ namespace ensyn::driver {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-/// How many networks a worker trains together, and why it is not as many as it would like.
-struct Batching {
-  std::size_t at_once = 1;
-  std::string note;
-};
-
-bool uses_cuda(const ExecutionConfig& execution) {
-  return execution.device == DeviceKind::cuda ||
-         (execution.device == DeviceKind::automatic && cuda_problem().empty());
-}
-
-/// \throws OutOfMemoryError when not even one network fits
-Batching batching(const SweepSettings& settings, const ExecutionConfig& execution, const Grid& grid) {
-  // More than this do not make a device faster, but the work that a kill loses larger.
-  constexpr std::size_t kMostOnDevice = 256;
-  const std::size_t threads =
-      static_cast<std::size_t>(execution.threads > 0 ? execution.threads : available_processors());
-  const std::size_t good = uses_cuda(execution) ? kMostOnDevice : threads;
-  const std::size_t wanted = std::min(
-      grid.size(), settings.networks_at_once ? static_cast<std::size_t>(*settings.networks_at_once) : good);
-  double bytes = 0;
-  for (std::size_t i = 0; i < grid.size(); i += grid.size() / settings.hidden.size()) {
-    bytes = std::max(bytes, network_bytes(grid.population(std::array{i})));
-  }
-  const auto available = available_memory();
-  if (!available) return {wanted, ""};
-  const double fit = static_cast<double>(*available) / bytes;
-  if (fit < 1) {
-    throw OutOfMemoryError("one network needs about " + bytes_text(bytes) + ", but only " +
-                           bytes_text(static_cast<double>(*available)) +
-                           " of memory are free: use narrower --hidden layers");
-  }
-  if (fit >= static_cast<double>(wanted)) return {wanted, ""};
-  const auto at_once = static_cast<std::size_t>(fit);
-  return {at_once, formatted("%zu networks at once need about %s, and %s of memory are free: %zu at once",
-                             wanted, bytes_text(bytes * static_cast<double>(wanted)).c_str(),
-                             bytes_text(static_cast<double>(*available)).c_str(), at_once)};
-}
 
 void work_through(WorkSource& source, ChunkTrainer& trainer, std::size_t at_once) {
   const auto watch = [&](std::uint64_t position, std::uint64_t trained) { source.watch(position, trained); };
@@ -72,21 +37,26 @@ void work_through(WorkSource& source, ChunkTrainer& trainer, std::size_t at_once
   }
 }
 
-/// The work of this process itself.
+/// The work of rank 0 itself.
 class OwnWork final : public WorkSource {
  public:
-  OwnWork(SweepWork& work, SweepProgress& progress) : work_(work), progress_(progress) {}
+  OwnWork(SweepWork& work, SweepProgress& progress, const RankServer* others)
+      : work_(work), progress_(progress), others_(others) {}
 
-  std::optional<Chunk> next(std::size_t wanted) override { return work_.next(wanted); }
+  [[nodiscard]] std::optional<Chunk> next(std::size_t wanted) override { return work_.next(wanted); }
   void take(const Delivery& delivery) override { work_.take(delivery); }
   void watch(std::uint64_t position, std::uint64_t trained) override {
     progress_.watch(0, position, trained);
     progress_.show(work_.done());
+    static_cast<void>(others_done());
   }
+  /// \throws what stopped the server
+  [[nodiscard]] bool others_done() const { return others_ == nullptr || others_->done(); }
 
  private:
   SweepWork& work_;
   SweepProgress& progress_;
+  const RankServer* others_;
 };
 
 /// Makes the folder what this sweep needs. Writing the configuration also shows that it can be written.
@@ -115,23 +85,7 @@ std::string announcement(const Grid& grid, const SweepSettings& settings, const 
   return text + "\n" + (batching.note.empty() ? "" : batching.note + "\n");
 }
 
-json summary_json(const SweepSettings& settings, const Grid& grid, const SweepWork& work,
-                  const SweepProgress& progress, const ChunkTrainer& trainer, std::size_t at_once,
-                  std::size_t trained) {
-  const double seconds = progress.seconds();
-  return {{"command", "sweep"},
-          {"networks", grid.size()},
-          {"diverged", work.diverged()},
-          {"trained", trained},
-          {"network_steps", progress.trained()},
-          {"network_steps_per_second", static_cast<double>(progress.trained()) / seconds},
-          {"seconds", seconds},
-          {"device", trainer.device()},
-          {"networks_at_once", at_once},
-          {"config", to_json(settings)}};
-}
-
-std::string summary_text(const SweepFolder& folder, const json& summary) {
+std::string summary_text(const SweepFolder& folder, const json& summary, bool bands) {
   std::string text = grouped(summary["networks"].get<std::uint64_t>()) + " networks are done";
   if (const auto diverged = summary["diverged"].get<std::uint64_t>(); diverged > 0) {
     text += ", of which " + grouped(diverged) + " diverged";
@@ -144,59 +98,131 @@ std::string summary_text(const SweepFolder& folder, const json& summary) {
   } else {
     text += ": nothing was left to train";
   }
-  return text + "\n" + formatted("%-12s", "files") + folder.path.string() +
-         "/ config.json, sweep.csv, summary.json\n";
+  return text + "\n" + formatted("%-12s", "files") + folder.path.string() + "/ config.json, sweep.csv, " +
+         (bands ? "sweep_bands.csv, " : "") + "summary.json\n";
 }
+
+/// A sweep as one of its ranks sees it.
+class Sweep {
+ public:
+  Sweep(const SweepSettings& settings, const TrainTest& data, const SweepRun& run, Ranks& ranks)
+      : settings_(settings),
+        data_(data),
+        run_(run),
+        ranks_(ranks),
+        grid_(settings),
+        folder_{settings.base.out},
+        execution_(execution_of(ranks, settings)),
+        batches_(batching(settings, execution_, grid_, ranks.local_size())),
+        trainer_(settings, execution_, data, grid_, folder_.partial()) {}
+
+  SweepReport lead() {
+    if (ranks_.size() > 1) check_agreement(ranks_, agreement_of(settings_, data_));
+    const std::unique_ptr<FolderLock> lock = claim_folder();
+    SweepFile rows(folder_.rows(), folder_.journal(), grid_);
+    rows.read();
+    const std::size_t before = rows.count();
+    SweepWork work(grid_, rows, folder_.partial(), folder_.started_chunks(grid_, rows), ranks_.size());
+    prepare(folder_, settings_);
+    if (run_.announces) std::cout << announcement(grid_, settings_, batches_, before) << std::flush;
+    SweepProgress progress(run_.shows_progress, grid_.size(), steps());
+    train(work, progress);
+    progress.clear();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_.partial(), ignored);
+    if (settings_.seeds.size() > 1) write_csv(folder_.bands(), sweep_bands(settings_, grid_, rows));
+    const json summary = summarise(work, progress, before);
+    write_json(folder_.summary(), summary);
+    return {summary, summary_text(folder_, summary, settings_.seeds.size() > 1)};
+  }
+
+  void follow() {
+    const InterruptGuard guard;
+    try {
+      RankClient source(ranks_, agreement_of(settings_, data_));
+      work_through(source, trainer_, batches_.at_once);
+    } catch (const Interrupted&) {
+      throw Interrupted("rank " + std::to_string(ranks_.rank()) + " was told to stop");
+    }
+  }
+
+ private:
+  [[nodiscard]] std::unique_ptr<FolderLock> claim_folder() const {
+    if (run_.overwrite) {
+      folder_.check_command();
+    } else {
+      folder_.check(settings_);
+    }
+    create_folder(folder_.partial());
+    auto lock = std::make_unique<FolderLock>(folder_);
+    if (!run_.overwrite) return lock;
+    folder_.remove_sweep();
+    create_folder(folder_.partial());
+    return std::make_unique<FolderLock>(folder_);
+  }
+
+  /// Steps of each network.
+  [[nodiscard]] std::uint64_t steps() const {
+    return data_.train.size() / static_cast<std::size_t>(settings_.base.population.batch) *
+           static_cast<std::uint64_t>(settings_.base.epochs);
+  }
+
+  void train(SweepWork& work, SweepProgress& progress) {
+    const InterruptGuard guard;
+    std::optional<RankServer> others;
+    if (ranks_.size() > 1) others.emplace(ranks_, work, progress);
+    OwnWork source(work, progress, others ? &*others : nullptr);
+    try {
+      work_through(source, trainer_, batches_.at_once);
+      while (!source.others_done()) {
+        if (InterruptGuard::interrupted()) throw Interrupted("interrupted");
+        progress.show(work.done());
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    } catch (const Interrupted&) {
+      throw Interrupted("interrupted when " + grouped(work.done()) + " of " + grouped(grid_.size()) +
+                        " networks were done; to go on: the same command again");
+    }
+  }
+
+  [[nodiscard]] json summarise(const SweepWork& work, const SweepProgress& progress,
+                               std::size_t before) const {
+    const double seconds = progress.seconds();
+    return {{"command", "sweep"},
+            {"networks", grid_.size()},
+            {"diverged", work.diverged()},
+            {"trained", work.done() - before},
+            {"network_steps", progress.trained()},
+            {"network_steps_per_second", static_cast<double>(progress.trained()) / seconds},
+            {"seconds", seconds},
+            {"device", trainer_.device()},
+            {"ranks", ranks_.size()},
+            {"networks_at_once", std::min(batches_.at_once, trainer_.limit())},
+            {"config", to_json(settings_)}};
+  }
+
+  const SweepSettings& settings_;
+  const TrainTest& data_;
+  const SweepRun& run_;
+  Ranks& ranks_;
+  Grid grid_;
+  SweepFolder folder_;
+  ExecutionConfig execution_;
+  Batching batches_;
+  ChunkTrainer trainer_;
+};
 
 }  // namespace
 
 SweepReport run_sweep(SweepSettings settings, const SweepRun& run) {
   const TrainTest data = load_data(settings.base.data);
   complete(settings.base, settings.values, data.train);
-  const Grid grid(settings);
-  const SweepFolder folder{settings.base.out};
-  const ExecutionConfig execution = settings.base.execution;
-  const Batching batches = batching(settings, execution, grid);
-
-  if (run.overwrite) {
-    folder.check_command();
-  } else {
-    folder.check(settings);
-  }
-  create_folder(folder.partial());
-  std::optional<FolderLock> lock(folder);
-  if (run.overwrite) {
-    folder.remove_sweep();
-    create_folder(folder.partial());
-    lock.emplace(folder);
-  }
-  SweepFile rows(folder.rows(), folder.journal(), grid);
-  rows.read();
-  const std::size_t done_before = rows.count();
-  SweepWork work(grid, rows, folder.partial(), folder.started_chunks(grid, rows), 1);
-  prepare(folder, settings);
-  if (run.announces) std::cout << announcement(grid, settings, batches, done_before) << std::flush;
-
-  const std::uint64_t steps = data.train.size() / static_cast<std::size_t>(settings.base.population.batch) *
-                              static_cast<std::uint64_t>(settings.base.epochs);
-  SweepProgress progress(run.shows_progress, grid.size(), steps);
-  ChunkTrainer trainer(settings, execution, data, grid, folder.partial());
-  OwnWork source(work, progress);
-  const InterruptGuard guard;
-  try {
-    work_through(source, trainer, batches.at_once);
-  } catch (const Interrupted&) {
-    throw Interrupted("interrupted when " + grouped(work.done()) + " of " + grouped(grid.size()) +
-                      " networks were done; to go on: the same command again");
-  }
-  progress.clear();
-  lock.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder.partial(), ignored);
-  const json summary = summary_json(settings, grid, work, progress, trainer,
-                                    std::min(batches.at_once, trainer.limit()), work.done() - done_before);
-  write_json(folder.summary(), summary);
-  return {summary, summary_text(folder, summary)};
+  const std::unique_ptr<Ranks> alone = run.ranks == nullptr ? alone_rank() : nullptr;
+  Ranks& ranks = run.ranks == nullptr ? *alone : *run.ranks;
+  Sweep sweep(settings, data, run, ranks);
+  if (ranks.rank() == 0) return sweep.lead();
+  sweep.follow();
+  return {};
 }
 
 }  // namespace ensyn::driver

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "host/driver/ranks.h"
 #include "host/driver/sweep_settings.h"
 
 namespace ensyn::driver {
@@ -14,6 +15,7 @@ struct SweepRun {
   bool overwrite = false;      ///< start anew instead of going on with the sweep in the folder
   bool announces = false;      ///< says on standard output, before it trains, what will be trained
   bool shows_progress = true;  ///< on standard error where that is a terminal
+  Ranks* ranks = nullptr;      ///< the processes that share the work; none but this where null
 };
 
 struct SweepReport {
@@ -22,7 +24,8 @@ struct SweepReport {
 };
 
 /// Trains the networks of the grid that have no row in the folder's sweep.csv yet; afterwards it has one of
-/// each. Every row is what `ensyn train` gives with the same settings.
+/// each. Ranks share the work, call this with the same settings, and all but rank 0 get an empty report.
+/// Every row is what `ensyn train` gives with the same settings.
 /// \throws Interrupted on SIGINT or SIGTERM, when progress is saved: the same call goes on from there;
 /// ConfigError, DataError (also when what the folder holds is not a sweep of these settings), DeviceError,
 /// OutOfMemoryError, IoError

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "host/driver/command.h"
+#include "host/driver/ranks.h"
 #include "host/driver/sweep.h"
 #include "host/driver/sweep_settings.h"
 
@@ -19,11 +20,17 @@ struct SweepFlags : CommonFlags {
 void sweep(const SweepFlags& flags) {
   Values values;
   flags.overlay(values, sweep_options());
-  const SweepReport report = run_sweep(
-      sweep_settings(values),
-      {.overwrite = flags.overwrite, .announces = flags.prints_text(), .shows_progress = !flags.quiet});
-  if (flags.json) std::cout << report.summary.dump(2) << '\n';
-  if (flags.prints_text()) std::cout << report.text;
+  const SweepSettings settings = sweep_settings(values);
+  const std::unique_ptr<Ranks> ranks = join_ranks();
+  const SweepReport report = run_sweep(settings, {.overwrite = flags.overwrite,
+                                                  .announces = flags.prints_text(),
+                                                  .shows_progress = !flags.quiet,
+                                                  .ranks = ranks.get()});
+  if (ranks->rank() == 0) {
+    if (flags.json) std::cout << report.summary.dump(2) << '\n';
+    if (flags.prints_text()) std::cout << report.text;
+  }
+  ranks->finish();
 }
 
 }  // namespace

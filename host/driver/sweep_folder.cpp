@@ -18,16 +18,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// What may differ between a sweep and its continuation: none of it changes a row.
-const std::set<std::string> kMayChange = {"checkpoint_every", "networks_at_once", "threads",
-                                          "device",           "device_index",     "instruction_set"};
-
-/// A value for a message, of which the beginning is enough.
-std::string short_text(const json& value) {
-  const std::string text = value.dump();
-  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
-}
-
 json read_config(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   try {
@@ -91,13 +81,9 @@ void SweepFolder::check(const SweepSettings& settings) const {
                     ", this one is of " + is.dump() +
                     ": go on with the other, start anew with --overwrite, or choose another --out");
   }
-  json keys = before;
-  keys.update(after);
-  for (const auto& [key, value] : keys.items()) {
-    const json was = before.value(key, json()), is = after.value(key, json());
-    if (was == is || kMayChange.contains(key)) continue;
-    throw ConfigError(settings.values.origin(key) + " is " + short_text(is) + ", but the sweep in " +
-                      path.string() + " has " + short_text(was) +
+  if (const auto difference = sweep_difference(before, after)) {
+    throw ConfigError(settings.values.origin(difference->key) + " is " + difference->after +
+                      ", but the sweep in " + path.string() + " has " + difference->before +
                       ": give the same to go on with it, replace it with --overwrite, or choose another " +
                       "--out");
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <string>
 
 namespace ensyn::driver {
@@ -29,6 +30,16 @@ constexpr Axis kAxes[] = {
     {"lr", Kind::real_axis, "LIST", "Adam's learning rates"},
     {"seed", Kind::seed_axis, "LIST", "seeds of the noise and the initial weights, such as 0:9"},
 };
+
+/// What may differ between a sweep and its continuation: none of it changes a row.
+const std::set<std::string> kMayChange = {"checkpoint_every", "networks_at_once", "threads",
+                                          "device",           "device_index",     "instruction_set"};
+
+/// A value for a message, of which the beginning is enough.
+std::string short_text(const nlohmann::ordered_json& value) {
+  const std::string text = value.dump();
+  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
+}
 
 const Axis* axis_of(const std::string& key) {
   const auto* const axis = std::ranges::find(kAxes, key, [](const Axis& a) { return std::string(a.key); });
@@ -130,6 +141,18 @@ nlohmann::ordered_json to_json(const SweepSettings& settings) {
   result["seed"] = settings.seeds;
   if (settings.networks_at_once) result["networks_at_once"] = *settings.networks_at_once;
   return result;
+}
+
+std::optional<SweepDifference> sweep_difference(const nlohmann::ordered_json& before,
+                                                const nlohmann::ordered_json& after) {
+  nlohmann::ordered_json keys = before;
+  keys.update(after);
+  for (const auto& [key, value] : keys.items()) {
+    const auto was = before.value(key, nlohmann::ordered_json()),
+               is = after.value(key, nlohmann::ordered_json());
+    if (was != is && !kMayChange.contains(key)) return SweepDifference{key, short_text(was), short_text(is)};
+  }
+  return std::nullopt;
 }
 
 }  // namespace ensyn::driver

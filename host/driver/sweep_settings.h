@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "host/driver/settings.h"
@@ -30,5 +31,14 @@ struct SweepSettings {
 /// What config.json holds: the command, the version of ensyn, and every setting but `out` under the keys of
 /// `sweep_options`.
 [[nodiscard]] nlohmann::ordered_json to_json(const SweepSettings& settings);
+
+/// One setting in which two sweeps differ, with both values as text short enough for a message.
+struct SweepDifference {
+  std::string key;
+  std::string before, after;
+};
+/// The first of what `to_json` gives of two sweeps that makes their rows differ, or might.
+[[nodiscard]] std::optional<SweepDifference> sweep_difference(const nlohmann::ordered_json& before,
+                                                              const nlohmann::ordered_json& after);
 
 }  // namespace ensyn::driver

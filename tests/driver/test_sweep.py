@@ -3,19 +3,23 @@
 import csv
 import itertools
 import json
+import os
 import random
 import resource
 import signal
+import statistics
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
-from driver import SMALL, DriverTest, child_setup, start
+from driver import PROGRAM, DriverTest, child_setup, start
 
 KEYS = ["rho", "c", "noise", "seed", "lambda", "lr", "hidden"]
 RESULTS = """accuracy_sample accuracy_mean accuracy_average nll_sample nll_mean nll_average sigma_rms reliability_sum
 reliability_cost magnitude_cost steps""".split()
-SWEEP_FILES = ["config.json", "summary.json", "sweep.csv"]
+SWEEP_FILES = ["config.json", "summary.json", "sweep.csv", "sweep_bands.csv"]
+MPIEXEC = os.environ.get("ENSYN_MPIEXEC")
 
 # Eight networks that train in a fraction of a second.
 TINY = ["--dataset", "digits", "--limit-train", "200", "--hidden", "8", "--lr", "1e-3", "--epochs", "2", "--samples", "2"]
@@ -171,6 +175,31 @@ class Grid(SweepTest):
         self.assertEqual(summary["config"], self.json("other/config.json"))
 
 
+    def test_bands_over_seeds(self):
+        # Student's t for 95 % with 2 degrees of freedom.
+        t = 4.302652729911275
+        rows = self.sweep("run", *TINY, "--rho", "0.5,2", "--seed", "0:2", "--lambda", "0,0.1")
+        with open(self.folder / "run/sweep_bands.csv", newline="") as file:
+            bands = list(csv.DictReader(file))
+        self.assertEqual(len(bands), 4)
+        for i, band in enumerate(bands):
+            cell = rows[3 * i : 3 * i + 3]
+            self.assertEqual({key: band[key] for key in KEYS if key != "seed"},
+                             {key: cell[0][key] for key in KEYS if key != "seed"})
+            self.assertEqual(band["seeds"], "3")
+            for quantity in ["accuracy_sample", "sigma_rms", "reliability_sum"]:
+                values = [float(row[quantity]) for row in cell]
+                mean, half = statistics.mean(values), t * statistics.stdev(values) / 3**0.5
+                for part, expected in [("mean", mean), ("low", mean - half), ("high", mean + half)]:
+                    self.assertAlmostEqual(float(band[f"{quantity}_{part}"]), expected, delta=1e-9 * mean + 1e-12)
+        self.sweep("diverged", *TINY, "--seed", "0:1", "--lr", "1e30")
+        with open(self.folder / "diverged/sweep_bands.csv", newline="") as file:
+            (band,) = csv.DictReader(file)
+        self.assertEqual((band["seeds"], band["sigma_rms_mean"], band["sigma_rms_low"]), ("0", "", ""))
+        self.sweep("single", *TINY, "--rho", "0.5,2")
+        self.assertNotIn("sweep_bands.csv", self.names("single"))
+
+
 class Stopped(SweepTest):
     def stop(self, out, number, seconds, *arguments):
         """Starts or continues a sweep, and sends it a signal after a while, unless it is done before."""
@@ -228,6 +257,7 @@ class Stopped(SweepTest):
         process.kill()
         process.communicate()
 
+    @unittest.skipIf(os.environ.get("ENSYN_SANITIZE"), "a sanitizer needs address space")
     def test_memory(self):
         def limited():
             child_setup()
@@ -320,6 +350,85 @@ class Damaged(SweepTest):
         (self.folder / "whole/config.json").unlink()
         self.fail_with(3, ["sweep.csv", "config.json"], "sweep", *GRID, "--out", "whole")
         self.assertEqual(len(self.sweep("whole", *GRID, "--overwrite")), 8)
+
+
+@unittest.skipUnless(MPIEXEC, "needs a build with MPI")
+class Ranks(SweepTest):
+    def mpirun(self, *parts):
+        """Starts parts `[ranks, arguments...]` of one job."""
+        command = [MPIEXEC, "--allow-run-as-root", "--oversubscribe"]
+        for ranks, *arguments in parts:
+            command += [":"] if command[-1] != "--oversubscribe" else []
+            command += ["-n", str(ranks), PROGRAM, "sweep", *map(str, arguments)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, cwd=self.folder, preexec_fn=child_setup)
+        self.addCleanup(process.kill)
+        return process
+
+    def finish(self, process):
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def test_ranks_do_not_matter(self):
+        self.sweep("alone", *GRID)
+        for ranks in [1, 2, 3]:
+            code, out, err = self.finish(self.mpirun([ranks, *GRID, "--threads", "1", "--json", "--out", f"run{ranks}"]))
+            self.assertEqual((code, err), (0, ""))
+            self.assertEqual(self.content(f"run{ranks}"), self.content("alone"))
+            self.assertEqual(self.names(f"run{ranks}"), SWEEP_FILES)
+            self.assertEqual((json.loads(out)["ranks"], json.loads(out)["network_steps"]), (ranks, 8 * 2 * 10))
+
+    def test_ranks_share_the_processors(self):
+        _, out, err = self.finish(self.mpirun([2, *GRID, "--json", "--out", "run"]))
+        processors = len(os.sched_getaffinity(0))
+        self.assertEqual(err, "")
+        self.assertIn(f", {max(1, processors // 2)} thread", json.loads(out)["device"])
+
+    def test_dead_rank_costs_only_its_unfinished_networks(self):
+        # Slow enough to be met after the first row.
+        slow = [*LONG, "--epochs", "150"]
+        self.sweep("whole", *slow)
+        arguments = [*slow, "--threads", "1", "--quiet", "--out", "run"]
+        process = self.mpirun([3, *arguments])
+        while not (self.folder / "run/sweep.csv").exists():
+            time.sleep(0.002)
+        os.kill(children_of(process.pid)[-1], signal.SIGKILL)
+        self.assertNotEqual(self.finish(process)[0], 0)
+        rows = self.content("run").count(b"\n") - 1
+        self.assertGreaterEqual(rows, 1)
+        self.assertLess(rows, 8)
+        # Afterwards the same with fewer ranks.
+        code, _, err = self.finish(self.mpirun([2, *arguments]))
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(self.content("run"), self.content("whole"))
+        self.assertEqual(self.names("run"), SWEEP_FILES)
+
+    def test_ranks_that_disagree(self):
+        for flag, value, word in [("--c", "5", "c is"), ("--limit-test", "100", "limit_test is"), ("--out", "b", "out is")]:
+            code, _, err = self.finish(self.mpirun([1, *GRID, "--out", "a"], [1, *GRID, "--out", "a", flag, value]))
+            self.assertEqual(code, 2, err)
+            self.assertIn("rank 1 differs", err)
+            self.assertIn(word, err)
+        self.assertEqual(self.names(), [])
+
+
+@unittest.skipIf(os.environ.get("ENSYN_HAS_MPI", "1") == "1", "needs a build without MPI")
+class NoRanks(SweepTest):
+    def test_says_so(self):
+        environment = {**os.environ, "OMPI_COMM_WORLD_SIZE": "2"}
+        self.fail_with(2, ["mpirun", "OpenMPI"], "sweep", *GRID, env=environment)
+
+
+def children_of(parent):
+    children = []
+    for entry in os.listdir("/proc"):
+        try:
+            status = Path(f"/proc/{entry}/stat").read_text() if entry.isdigit() else ""
+        except OSError:
+            continue
+        if status and int(status.rpartition(")")[2].split()[1]) == parent:
+            children.append(int(entry))
+    return sorted(children)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,180 @@
+#include "host/driver/sweep_ranks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "ensyn/ensyn.h"
+#include "host/driver/signals.h"
+
+namespace ensyn::driver {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// Between two looks for messages; waiting inside MPI would take a processor from those who work.
+constexpr std::chrono::milliseconds kPause(1);
+
+/// FNV-1a over 64-bit words, and the rest byte by byte.
+class Digest {
+ public:
+  template <class T>
+  void add(std::span<const T> values) {
+    const auto bytes = std::as_bytes(values);
+    add_word(bytes.size());
+    for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint64_t)) {
+      std::uint64_t word = 0;
+      for (std::size_t j = i; j < std::min(i + sizeof(word), bytes.size()); ++j) {
+        word = word << 8U | std::to_integer<std::uint64_t>(bytes[j]);
+      }
+      add_word(word);
+    }
+  }
+  [[nodiscard]] std::uint64_t value() const { return value_; }
+
+ private:
+  void add_word(std::uint64_t word) { value_ = (value_ ^ word) * 1099511628211U; }
+
+  std::uint64_t value_ = 14695981039346656037U;
+};
+
+json to_json(const Chunk& chunk) {
+  return {{"id", chunk.id}, {"networks", chunk.networks}, {"saved", chunk.saved}};
+}
+
+Chunk chunk_from(const json& message) {
+  return {message["id"], message["networks"].get<std::vector<std::size_t>>(),
+          message["saved"].get<std::vector<std::size_t>>()};
+}
+
+json to_json(const Delivery& delivery) {
+  json results = json::array();
+  for (const auto& [network, cells] : delivery.results) results.push_back({network, cells});
+  return {{"results", results}, {"done", delivery.done ? json(*delivery.done) : json()}};
+}
+
+Delivery delivery_from(const json& message) {
+  Delivery delivery;
+  for (const json& result : message["results"]) delivery.results.push_back({result[0], result[1]});
+  if (!message["done"].is_null()) delivery.done = message["done"].get<std::size_t>();
+  return delivery;
+}
+
+}  // namespace
+
+ExecutionConfig execution_of(const Ranks& ranks, const SweepSettings& settings) {
+  ExecutionConfig execution = settings.base.execution;
+  if (ranks.size() == 1) return execution;
+  if (execution.threads == 0) execution.threads = std::max(1, available_processors() / ranks.sharers());
+  const auto devices = static_cast<int>(cuda_devices().size());
+  if (devices > 0 && !settings.values.has("device_index")) {
+    execution.device_index = ranks.local_rank() % devices;
+  }
+  return execution;
+}
+
+json agreement_of(const SweepSettings& settings, const TrainTest& data) {
+  Digest digest;
+  for (const Dataset* set : {&data.train, &data.test}) {
+    digest.add(set->bytes());
+    digest.add(set->floats());
+    digest.add(set->labels());
+  }
+  json all = to_json(settings);
+  all["out"] = std::filesystem::absolute(settings.base.out).lexically_normal().string();
+  return {{"settings", all}, {"data", {{"content of the data set", digest.value()}}}};
+}
+
+void check_agreement(Ranks& ranks, const json& own) {
+  for (int heard = 1; heard < ranks.size();) {
+    const auto message = ranks.receive();
+    if (!message) {
+      std::this_thread::sleep_for(kPause);
+      continue;
+    }
+    ++heard;
+    const json other = json::parse(message->text);
+    // Settings first: they say more than that the data differ.
+    auto difference = sweep_difference(own["settings"], other["settings"]);
+    if (!difference) difference = sweep_difference(own["data"], other["data"]);
+    if (!difference) continue;
+    throw ConfigError("rank " + std::to_string(message->from) + " differs from rank 0: " + difference->key +
+                      " is " + difference->after + " there, and " + difference->before +
+                      " here: start all ranks of one ensyn, with the same flags and data");
+  }
+}
+
+RankServer::RankServer(Ranks& ranks, SweepWork& work, SweepProgress& progress)
+    : ranks_(ranks), work_(work), progress_(progress), present_(ranks.size() - 1) {
+  for (int rank = 1; rank < ranks.size(); ++rank) ranks.send(rank, json{{"begin", true}}.dump());
+  thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
+}
+
+RankServer::~RankServer() = default;
+
+bool RankServer::done() const {
+  if (!ended_) return false;
+  if (failure_) std::rethrow_exception(failure_);
+  return true;
+}
+
+void RankServer::serve(const std::stop_token& stop) {
+  try {
+    while (present_ > 0 && !stop.stop_requested()) {
+      if (const auto message = ranks_.receive()) {
+        answer(*message);
+      } else {
+        std::this_thread::sleep_for(kPause);
+      }
+    }
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+  ended_ = true;
+}
+
+void RankServer::answer(const Message& message) {
+  const json content = json::parse(message.text);
+  if (content.contains("want")) {
+    const auto chunk = work_.next(content["want"].get<std::size_t>());
+    if (!chunk) --present_;
+    ranks_.send(message.from, (chunk ? to_json(*chunk) : json{{"end", true}}).dump());
+  } else if (content.contains("results")) {
+    work_.take(delivery_from(content));
+  } else {
+    progress_.watch(message.from, content["position"].get<std::uint64_t>(),
+                    content["trained"].get<std::uint64_t>());
+  }
+}
+
+RankClient::RankClient(Ranks& ranks, const json& agreement) : ranks_(ranks) {
+  ranks_.send(0, agreement.dump());
+  static_cast<void>(wait());
+}
+
+std::optional<Chunk> RankClient::next(std::size_t wanted) {
+  ranks_.send(0, json{{"want", wanted}}.dump());
+  const json answer = wait();
+  return answer.contains("end") ? std::nullopt : std::optional(chunk_from(answer));
+}
+
+void RankClient::take(const Delivery& delivery) {
+  ranks_.send(0, to_json(delivery).dump());
+}
+
+void RankClient::watch(std::uint64_t position, std::uint64_t trained) {
+  ranks_.send(0, json{{"position", position}, {"trained", trained}}.dump());
+}
+
+json RankClient::wait() {
+  while (true) {
+    if (const auto message = ranks_.receive()) return json::parse(message->text);
+    if (InterruptGuard::interrupted()) throw Interrupted("interrupted");
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace ensyn::driver
