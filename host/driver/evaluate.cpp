@@ -56,6 +56,9 @@ Population load_network(const std::filesystem::path& model, const EvaluateSettin
     throw DataError(model.string() + " holds " + std::to_string(info.config.members.size()) +
                     " networks: evaluate takes one");
   }
+  if (info.config.architecture.likelihood != Likelihood::categorical) {
+    throw DataError(model.string() + " holds a network for regression: evaluate takes classifiers");
+  }
   // What the noise contract can put in order; damage would otherwise look like a lack of memory.
   constexpr std::uint64_t kMostExamples = std::uint64_t{1} << 31;
   if (info.train_examples > kMostExamples) {

@@ -2,10 +2,11 @@
 """`ensyn regression`: what it writes, that the curves fit, and how it refuses what cannot be."""
 
 import csv
+import json
 import math
 import unittest
 
-from driver import DriverTest
+from driver import DriverTest, read_safetensors, write_safetensors
 
 FAST = ["--device", "cpu", "--quiet", "--samples", "60", "--curve-points", "31"]
 
@@ -82,6 +83,17 @@ class RegressionTest(DriverTest):
         ]:
             self.fail_with(2, names, "regression", *map(str, arguments), "--out", "out")
         self.assertEqual(self.names(), [])
+
+    def test_a_regression_network_is_not_evaluated_as_a_classifier(self):
+        self.train("run")
+        model = self.folder / "run/model.safetensors"
+        header, data = read_safetensors(model)
+        config = json.loads(header["__metadata__"]["config"])
+        self.assertEqual(config["architecture"]["likelihood"], "categorical")
+        config["architecture"]["likelihood"] = "gaussian"
+        header["__metadata__"]["config"] = json.dumps(config)
+        write_safetensors(model, header, data)
+        self.fail_with(3, ["model.safetensors", "regression"], "evaluate", "run")
 
     def test_divergence_is_told_and_nothing_is_written(self):
         self.fail_with(1, "not finite", "regression", *FAST, "--rho", "2", "--c", "1", "--lr", "1e30", "--steps", 50,
