@@ -1,5 +1,5 @@
-// Noise xi or sampled weights w = mu + softplus(phi) xi of one layer, written out; a thread for each quad.
-// Determinism: gpu_to_gpu.
+// Standard normals, or sampled weights of mean mu and SD softplus(phi), of one layer, written out; a thread
+// for each quad. Determinism: gpu_to_gpu.
 
 #include "kernels/materialize.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kThreads = 128;
 
-template <class T>
+template <class T, bool kOtherLaws>
 __global__ void __launch_bounds__(kThreads) materialize_kernel(const __grid_constant__ Materialize<T> args) {
   const Layer& layer = args.layer;
   const int network = static_cast<int>(blockIdx.z), row = 2 * static_cast<int>(blockIdx.x);
@@ -20,9 +20,9 @@ __global__ void __launch_bounds__(kThreads) materialize_kernel(const __grid_cons
   if (column >= layer.columns) return;
   Quad<T> values{};
   if (args.mu != nullptr) {
-    values = sample_quad(weight_source(args.networks, network, layer, args.mu, args.phi,
-                                       args.parameter_network_stride, args.draw, 0),
-                         layer, row, column);
+    values = sample_quad<kOtherLaws>(weight_source(args.networks, network, layer, args.mu, args.phi,
+                                                   args.parameter_network_stride, args.draw, 0),
+                                     layer, row, column);
   } else {
     const std::uint64_t step =
         args.draw.from_progress ? progress_of(args.networks, network).step : args.draw.step;
@@ -50,7 +50,8 @@ LaunchShape materialize_shape(const Materialize<T>& args) {
 
 template <class T>
 void materialize(const Materialize<T>& args, cudaStream_t stream) {
-  launch("materialize", materialize_kernel<T>, materialize_shape(args), stream, args);
+  const auto kernel = args.networks.other_laws ? materialize_kernel<T, true> : materialize_kernel<T, false>;
+  launch("materialize", kernel, materialize_shape(args), stream, args);
 }
 
 template LaunchShape materialize_shape(const Materialize<float>&);

@@ -9,7 +9,7 @@
 
 namespace ensyn::kernels {
 
-/// output = w = mu + sigma xi, or xi itself where `mu` is null.
+/// output = w of mean mu and SD sigma by the network's law, or standard normals where `mu` is null.
 template <class T>
 struct Materialize {
   Networks<T> networks;

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "ensyn/detail/rates.h"
+#include "ensyn/noise_law.h"
 
 namespace ensyn::kernels {
 
@@ -37,6 +38,8 @@ struct NetworkConstants {
   /// elsewhere.
   std::int64_t first_phi = 0;
   int first_group = 0, group_count = 0;
+  NoiseLaw law = NoiseLaw::gaussian;
+  int vesicles = 0;  ///< of the binomial law
 };
 
 /// What changes from step to step; kernels read it from device memory, so that one captured step serves all.
@@ -62,6 +65,7 @@ struct Networks {
   /// phi, first and second moment of each group of weights that share one: groups of all networks x 3. May be
   /// null where there is none.
   T* shared_phi = nullptr;
+  bool other_laws = false;  ///< whether the law of any of them is not the Gaussian one
 };
 
 /// Shape of one layer.

@@ -32,7 +32,7 @@ inline constexpr int kExamplesPerThread = kColumns == 8 ? 1 : 8;
 template <int kColumns>
 inline constexpr int kExamplesPerBlock = kThreads / kColumns* kExamplesPerThread<kColumns>;
 
-template <class T, int kColumns>
+template <class T, int kColumns, bool kOtherLaws>
 __global__ void __launch_bounds__(kThreads, 1)
     noisy_backward_kernel(const __grid_constant__ NoisyBackward<T> args) {
   auto& shared = block_shared<Shared<T, kColumns>>();
@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   int buffer = 0;
   for (int first = -kRows; first < layer.rows; first += kRows, buffer ^= 1) {
     if (first + kRows < layer.rows) {
-      draw_tile(shared.weights[buffer ^ 1], source, layer, first + kRows, first_column);
+      draw_tile<kOtherLaws>(shared.weights[buffer ^ 1], source, layer, first + kRows, first_column);
     }
     if (first >= 0) {
       const int end = min(layer.rows - first, kRows);
@@ -89,7 +89,9 @@ __global__ void __launch_bounds__(kThreads, 1)
 
 template <class T, int kColumns>
 void launch_tile(const NoisyBackward<T>& args, cudaStream_t stream) {
-  launch("noisy_backward", noisy_backward_kernel<T, kColumns>, noisy_backward_shape(args), stream, args);
+  const auto kernel = args.networks.other_laws ? noisy_backward_kernel<T, kColumns, true>
+                                               : noisy_backward_kernel<T, kColumns, false>;
+  launch("noisy_backward", kernel, noisy_backward_shape(args), stream, args);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Forward pass of one layer with freshly drawn weights:
-//   output[b][r] = f(sum over k of w[r][k] x[b][k]),   w = mu + softplus(phi) xi.
+//   output[b][r] = f(sum over k of w[r][k] x[b][k]),   w drawn with mean mu and SD softplus(phi).
 //
 // A block draws a few rows of weights, chunk by chunk of columns, into shared memory, one quad a thread, and
 // multiplies them with its examples; while it multiplies one chunk it draws the next. Weights never reach
@@ -74,7 +74,7 @@ __device__ inline T sum_of_lanes(T sum) {
   return sum;
 }
 
-template <class T, int kRows, int kExamples>
+template <class T, int kRows, int kExamples, bool kOtherLaws>
 __global__ void __launch_bounds__(kThreads, 1)
     noisy_forward_kernel(const __grid_constant__ NoisyForward<T> args) {
   auto& shared = block_shared<Shared<T, kRows>>();
@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   int buffer = 0;
   for (int first = -kColumns; first < layer.columns; first += kColumns, buffer ^= 1) {
     if (first + kColumns < layer.columns) {
-      draw_tile(shared.weights[buffer ^ 1], source, layer, first_row, first + kColumns);
+      draw_tile<kOtherLaws>(shared.weights[buffer ^ 1], source, layer, first_row, first + kColumns);
     }
     if (first >= 0) {
       with_inputs(args.inputs, layer.columns - 1, network, step, args.batch, [&](const auto& reader_of) {
@@ -126,7 +126,9 @@ __global__ void __launch_bounds__(kThreads, 1)
 
 template <class T, int kRows, int kExamples>
 void launch_tile(const NoisyForward<T>& args, cudaStream_t stream) {
-  launch("noisy_forward", noisy_forward_kernel<T, kRows, kExamples>, noisy_forward_shape(args), stream, args);
+  const auto kernel = args.networks.other_laws ? noisy_forward_kernel<T, kRows, kExamples, true>
+                                               : noisy_forward_kernel<T, kRows, kExamples, false>;
+  launch("noisy_forward", kernel, noisy_forward_shape(args), stream, args);
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ struct NoisyForwardTile {
   friend bool operator==(const NoisyForwardTile&, const NoisyForwardTile&) = default;
 };
 
-/// output[b][r] = f(sum over k of w[r][k] x[b][k]), w = mu + sigma xi, one draw per minibatch; f is the
-/// identity or ReLU. The examples are those of `ceil(examples / batch)` independent minibatches of `batch`,
-/// the last of which may be shorter; in training there is one.
+/// output[b][r] = f(sum over k of w[r][k] x[b][k]), w of mean mu and SD sigma by the network's law, one draw
+/// per minibatch; f is the identity or ReLU. The examples are those of `ceil(examples / batch)` independent
+/// minibatches of `batch`, the last of which may be shorter; in training there is one.
 template <class T>
 struct NoisyForward {
   Networks<T> networks;

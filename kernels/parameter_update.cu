@@ -1,7 +1,7 @@
 // Backward pass to the parameters, fused with the costs and Adam:
-//   mu  <- Adam(mu,  g + lambda B/N sign(mu) + mu / s^2 B/N),
-//   phi <- Adam(phi, (g xi + B/N dR/dsigma) dsigma/dphi),   g = sum over b of delta[b][r] x[b][k], xi drawn
-//   again.
+//   mu  <- Adam(mu,  g dw/dmu + lambda B/N sign(mu) + mu / s^2 B/N),
+//   phi <- Adam(phi, (g dw/dsigma + B/N dR/dsigma) dsigma/dphi),   g = sum over b of delta[b][r] x[b][k], w
+//   drawn again; for the Gaussian law dw/dmu = 1 and dw/dsigma = xi.
 //
 // A thread owns one quad: its four gradients, its one Philox block, its four parameters of each kind. A warp
 // covers 64 consecutive columns of two rows, so that its accesses are whole lines. All layers go in one
@@ -28,7 +28,26 @@ constexpr int kBlocks = 4;
   return ((layer.rows + kTileRows - 1) / kTileRows) * ((layer.columns + kTileColumns - 1) / kTileColumns);
 }
 
-template <class T>
+/// Updates the parameters at offset `at`, whose weight has the gradient `g` and was drawn from `noise`.
+template <bool kOtherLaws, class T>
+__device__ inline void update_weight(const Parameters<T>& parameters, std::int64_t at, T g, T noise,
+                                     bool noisy, const NetworkConstants<T>& constants,
+                                     const detail::AdamRates<T>& rates) {
+  T mu_gradient = g, sigma_slope = noise;
+  if constexpr (kOtherLaws) {
+    if (noisy && constants.law != NoiseLaw::gaussian) {
+      const detail::Weight<T> w =
+          draw_weight<kOtherLaws>(constants.law, constants.vesicles, parameters.mu[at],
+                                  detail::softplus(parameters.phi[at]).value, noise);
+      mu_gradient = g * w.mu_slope;
+      sigma_slope = w.sigma_slope;
+    }
+  }
+  update_mu(parameters, at, mu_gradient, constants, rates);
+  update_phi(parameters, at, g, sigma_slope, constants, rates);
+}
+
+template <class T, bool kOtherLaws>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     parameter_update_kernel(const __grid_constant__ ParameterUpdate<T> args) {
   const int network = static_cast<int>(blockIdx.z);
@@ -47,13 +66,14 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   const std::uint64_t step = args.draw.from_progress ? progress.step : args.draw.step;
   const Quad<T> g = gradient_of(update, network, progress.step, args.batch, row, column);
   const NoiseSource noise = noise_source(constants, step, layer.tensor, args.draw.purpose);
-  Quad<T> xi{};
-  if (args.draw.noisy) xi = quad_normals<T>(quad_words(noise, row / 2, column / 2, layer.columns));
+  Quad<T> drawn{};
+  if (args.draw.noisy)
+    drawn = quad_noise<kOtherLaws, T>(constants.law, quad_words(noise, row / 2, column / 2, layer.columns));
   const std::int64_t origin = network * update.parameters.network_stride;
   for_elements(layer, row, column, [&](int i, int j) {
     const std::int64_t at = origin + offset_of(layer, row + i, column + j);
-    update_mu(update.parameters, at, g.of[i][j], constants, progress.adam);
-    update_phi(update.parameters, at, g.of[i][j], xi.of[i][j], constants, progress.adam);
+    update_weight<kOtherLaws>(update.parameters, at, g.of[i][j], drawn.of[i][j], args.draw.noisy, constants,
+                              progress.adam);
   });
 }
 
@@ -72,7 +92,9 @@ LaunchShape parameter_update_shape(const ParameterUpdate<T>& args) {
 
 template <class T>
 void parameter_update(const ParameterUpdate<T>& args, cudaStream_t stream) {
-  launch("parameter_update", parameter_update_kernel<T>, parameter_update_shape(args), stream, args);
+  const auto kernel =
+      args.networks.other_laws ? parameter_update_kernel<T, true> : parameter_update_kernel<T, false>;
+  launch("parameter_update", kernel, parameter_update_shape(args), stream, args);
 }
 
 template LaunchShape parameter_update_shape(const ParameterUpdate<float>&);

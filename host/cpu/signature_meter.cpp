@@ -164,7 +164,7 @@ class Meter {
       for (int row = 0; row < shape.rows; row += kRowGroup) {
         const auto at = static_cast<std::size_t>(row) * static_cast<std::size_t>(shape.stride());
         kernels_.sample_plain({nullptr, shape.blocks(), row, shape.columns}, mu_[l].data() + at,
-                              sigma_[l].data() + at, {&noise[l], work.weights[l].data() + at});
+                              sigma_[l].data() + at, member_.sample(noise[l], work.weights[l].data() + at));
       }
     }
   }

@@ -50,10 +50,6 @@ NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stre
                       " cost terms, but " + std::to_string(step.terms.size()) +
                       " were given: use fewer, or --device cpu");
   }
-  if (config.law != NoiseLaw::gaussian) {
-    throw ConfigError("law = " + std::string(name(config.law)) +
-                      " is not offered on CUDA devices: use --device cpu");
-  }
   NetworkConstants<T> constants;
   constants.seed = config.seed;
   constants.stream = static_cast<std::uint64_t>(stream) << 40;
@@ -66,6 +62,8 @@ NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stre
   std::copy(step.terms.begin(), step.terms.end(), constants.terms);
   constants.term_count = static_cast<int>(step.terms.size());
   constants.sharing = sharing_of(config.noise);
+  constants.law = config.law;
+  constants.vesicles = config.vesicles;
   return constants;
 }
 
@@ -190,6 +188,9 @@ kernels::Networks<T> DeviceNetworks<T>::all() const {
   networks.constants = constants_.data();
   networks.progress = progress_.data();
   networks.shared_phi = shared_phi_.data();
+  networks.other_laws = std::any_of(configs_.begin(), configs_.end(), [](const NetworkConfig& member) {
+    return member.law != NoiseLaw::gaussian;
+  });
   return networks;
 }
 
@@ -199,6 +200,7 @@ kernels::Networks<T> DeviceNetworks<T>::one(int member) const {
   networks.count = 1;
   networks.constants += member;
   networks.progress += member;
+  networks.other_laws = configs_[static_cast<std::size_t>(member)].law != NoiseLaw::gaussian;
   return networks;
 }
 

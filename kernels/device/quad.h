@@ -50,6 +50,30 @@ __device__ inline Quad<T> quad_normals(const uint4& words) {
   return {{{upper.first, upper.second}, {lower.first, lower.second}}};
 }
 
+// Kernels are made twice: without and with laws other than the Gaussian (kOtherLaws). The first need fewer
+// registers and instructions, so launchers take the second only where a network follows such a law.
+
+/// The noise of a quad in the form that the law takes: normals, or the words themselves as unsigned numbers.
+template <bool kOtherLaws, class T>
+__device__ inline Quad<T> quad_noise(NoiseLaw law, const uint4& words) {
+  if constexpr (kOtherLaws) {
+    if (law == NoiseLaw::binomial) {
+      return {{{static_cast<T>(words.x), static_cast<T>(words.y)},
+               {static_cast<T>(words.z), static_cast<T>(words.w)}}};
+    }
+  }
+  return quad_normals<T>(words);
+}
+
+template <bool kOtherLaws, class T>
+__device__ inline detail::Weight<T> draw_weight(NoiseLaw law, int vesicles, T mu, T sigma, T noise) {
+  if constexpr (kOtherLaws) {
+    if (law == NoiseLaw::binomial) return detail::binomial_weight(mu, sigma, noise, vesicles);
+    if (law == NoiseLaw::log_normal) return detail::log_normal_weight(mu, sigma, noise);
+  }
+  return detail::gaussian_weight(mu, sigma, noise);
+}
+
 /// Calls visit(i, j) for the elements of the quad at (row, column) that lie inside the layer.
 template <class Visit>
 __device__ inline void for_elements(const Layer& layer, int row, int column, const Visit& visit) {
@@ -74,6 +98,8 @@ struct WeightSource {
   bool by_row;
   T shared_sigma;  ///< where phi is null
   bool noisy;
+  NoiseLaw law;
+  int vesicles;
   NoiseSource noise;
 };
 
@@ -88,6 +114,8 @@ __device__ inline WeightSource<T> weight_source(const Networks<T>& networks, int
   WeightSource<T> source{};
   source.mu = mu + network * network_stride;
   source.noisy = draw.noisy;
+  source.law = constants.law;
+  source.vesicles = constants.vesicles;
   source.noise = noise_source(constants, step, layer.tensor, draw.purpose);
   if (!draw.noisy) return source;
   source.by_row = constants.sharing == Sharing::row;
@@ -107,14 +135,16 @@ __device__ inline WeightSource<T> weight_source(const Networks<T>& networks, int
   return source;
 }
 
-/// w = mu + sigma xi of the quad at (row, column), both even; 0 outside the layer.
-template <class T>
+/// The weights of the quad at (row, column), both even; 0 outside the layer.
+template <bool kOtherLaws, class T>
 __device__ inline Quad<T> sample_quad(const WeightSource<T>& source, const Layer& layer, int row,
                                       int column) {
   Quad<T> w{};
   if (row >= layer.rows || column >= layer.columns) return w;
-  Quad<T> xi{};
-  if (source.noisy) xi = quad_normals<T>(quad_words(source.noise, row / 2, column / 2, layer.columns));
+  Quad<T> noise{};
+  if (source.noisy)
+    noise =
+        quad_noise<kOtherLaws, T>(source.law, quad_words(source.noise, row / 2, column / 2, layer.columns));
   for_elements(layer, row, column, [&](int i, int j) {
     const std::int64_t at = offset_of(layer, row + i, column + j);
     const T mu = source.mu[at];
@@ -125,20 +155,20 @@ __device__ inline Quad<T> sample_quad(const WeightSource<T>& source, const Layer
     const T sigma = source.phi == nullptr
                         ? source.shared_sigma
                         : detail::softplus(source.phi[source.by_row ? 3 * (row + i) : at]).value;
-    w.of[i][j] = detail::fused(sigma, xi.of[i][j], mu);
+    w.of[i][j] = draw_weight<kOtherLaws>(source.law, source.vesicles, mu, sigma, noise.of[i][j]).value;
   });
   return w;
 }
 
 /// Draws the weights at (first_row, first_column), both even, into a tile of the block's, one quad a thread;
 /// 0 outside the layer. Takes kRows * kColumns / 4 threads.
-template <class T, int kRows, int kColumns>
+template <bool kOtherLaws, class T, int kRows, int kColumns>
 __device__ inline void draw_tile(T (&tile)[kRows][kColumns], const WeightSource<T>& source,
                                  const Layer& layer, int first_row, int first_column) {
   constexpr int kQuadsPerRow = kColumns / 2;
   const int thread = static_cast<int>(threadIdx.x);
   const int row = 2 * (thread / kQuadsPerRow), column = 2 * (thread % kQuadsPerRow);
-  const Quad<T> w = sample_quad(source, layer, first_row + row, first_column + column);
+  const Quad<T> w = sample_quad<kOtherLaws>(source, layer, first_row + row, first_column + column);
   ENSYN_UNROLL
   for (int i = 0; i < 2; ++i) {
     ENSYN_UNROLL

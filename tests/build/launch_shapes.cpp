@@ -31,12 +31,18 @@ class Listing {
   explicit Listing(std::string_view type) : type_(type) {}
 
   /// `parameters` are the template's beyond the type, for example ", 8, 2".
-  void add(std::string_view kernel, const LaunchShape& shape, std::string_view parameters = "") {
+  void add(std::string_view kernel, const LaunchShape& shape, const std::string& parameters = "") {
     std::ostringstream line;
     line << "  \"" << kernel << '<' << type_ << parameters
          << ">\": {\"threads\": " << shape.block.x * shape.block.y * shape.block.z
          << ", \"shared\": " << shape.shared_bytes << '}';
     lines_.push_back(line.str());
+  }
+
+  /// As above, of a kernel that is made without and with laws of noise other than the Gaussian.
+  void add_for_laws(std::string_view kernel, const LaunchShape& shape, const std::string& parameters = "") {
+    add(kernel, shape, parameters + ", false");
+    add(kernel, shape, parameters + ", true");
   }
 
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
@@ -52,13 +58,14 @@ void add_tiles(Listing& listing) {
        {NoisyForwardTile{2, 32}, NoisyForwardTile{8, 32}, NoisyForwardTile{8, 64}}) {
     NoisyForward<T> args;
     args.tile = tile;
-    listing.add("noisy_forward", noisy_forward_shape(args),
-                ", " + std::to_string(tile.rows) + ", " + std::to_string(tile.examples / kForwardGroups));
+    listing.add_for_laws(
+        "noisy_forward", noisy_forward_shape(args),
+        ", " + std::to_string(tile.rows) + ", " + std::to_string(tile.examples / kForwardGroups));
   }
   for (const NoisyBackwardTile tile : {NoisyBackwardTile{8}, NoisyBackwardTile{64}}) {
     NoisyBackward<T> args;
     args.tile = tile;
-    listing.add("noisy_backward", noisy_backward_shape(args), ", " + std::to_string(tile.columns));
+    listing.add_for_laws("noisy_backward", noisy_backward_shape(args), ", " + std::to_string(tile.columns));
   }
 }
 
@@ -74,8 +81,8 @@ std::vector<std::string> shapes_of(std::string_view type) {
   listing.add("gradient_statistics", gradient_statistics_shape(GradientStatistics<T>{}));
   listing.add("homogeneous_update", homogeneous_update_shape(HomogeneousUpdate<T>{}));
   listing.add("initialize", initialize_shape(Initialize<T>{}));
-  listing.add("materialize", materialize_shape(Materialize<T>{}));
-  listing.add("parameter_update", parameter_update_shape(ParameterUpdate<T>{}));
+  listing.add_for_laws("materialize", materialize_shape(Materialize<T>{}));
+  listing.add_for_laws("parameter_update", parameter_update_shape(ParameterUpdate<T>{}));
   listing.add("squared_error", squared_error_shape(SquaredError<T>{}));
   return listing.lines();
 }

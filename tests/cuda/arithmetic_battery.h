@@ -1,6 +1,6 @@
 /// \file
-/// Every formula of ensyn/detail/formulas.inl, applied to one set of arguments. Included by a source for g++
-/// and one for nvcc, each with its own namespace, so that the linker cannot merge the two.
+/// Every formula of ensyn/detail/formulas.inl and laws.inl, applied to one set of arguments. Included by a
+/// source for g++ and one for nvcc, each with its own namespace, so that the linker cannot merge the two.
 #pragma once
 
 #include <array>
@@ -10,9 +10,11 @@
 
 namespace ensyn::battery {
 
+inline constexpr int kFormulas = 21;
+
 /// Results of all formulas.
 template <class T>
-using Results = std::array<T, 16>;
+using Results = std::array<T, kFormulas>;
 
 template <class T>
 struct Arguments {
@@ -50,6 +52,13 @@ ENSYN_FN void apply(const Arguments<T>& a, T* out) {
   out[13] = detail::relu(a.mu);
   out[14] = static_cast<T>(static_cast<std::uint32_t>(words.w0 ^ words.w1));
   out[15] = static_cast<T>(static_cast<std::uint32_t>(words.w2 ^ words.w3));
+  const auto log_normal = detail::log_normal_weight(a.mu, sigma.value, normal.first);
+  const auto binomial = detail::binomial_weight(a.mu, sigma.value, static_cast<T>(a.radius_word), 7);
+  out[16] = log_normal.value;
+  out[17] = log_normal.mu_slope;
+  out[18] = log_normal.sigma_slope;
+  out[19] = binomial.value;
+  out[20] = binomial.sigma_slope;
 }
 
 Results<float> by_gcc(const Arguments<float>& a);

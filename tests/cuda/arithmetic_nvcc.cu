@@ -6,7 +6,7 @@ namespace ensyn::battery {
 // Device code of every formula, for every architecture of the build.
 template <class T>
 __global__ void apply_on_device(const Arguments<T>* a, T* out) {
-  apply(a[blockIdx.x], out + 16 * blockIdx.x);
+  apply(a[blockIdx.x], out + kFormulas * blockIdx.x);
 }
 template __global__ void apply_on_device<float>(const Arguments<float>*, float*);
 template __global__ void apply_on_device<double>(const Arguments<double>*, double*);

@@ -29,11 +29,13 @@ constexpr int kInputs = 3, kHidden = 5, kClasses = 3, kBatch = 4;
 /// moments after the step are the gradients.
 class Chain {
  public:
-  Chain(const NamedCosts& costs, Noise noise, bool gaussian) : members_(test::members(1, noise)) {
+  Chain(const NamedCosts& costs, Noise noise, bool gaussian, oracle::Law law = oracle::Law::gaussian)
+      : members_(test::members(1, noise)) {
     oracle::Settings& s = members_[0].settings;
     s.sizes = {kInputs, kHidden, kClasses};
     s.terms = costs.terms;
     s.variational = costs.variational;
+    s.law = law;
     s.gaussian = gaussian;
     s.observation_sd = 0.7;
     s.prior_sigma = costs.prior_sigma;
@@ -275,6 +277,12 @@ TEST(FiniteDifferenceTest, TheChainOfKernelsGivesTheGradientOfTheObjective) {
       }
     }
   }
+}
+
+TEST(FiniteDifferenceTest, AlsoOfLogNormalWeights) {
+  Chain chain(all_costs()[4], Noise::heterogeneous, false, oracle::Law::log_normal);
+  chain.run();
+  chain.expect_differences();
 }
 
 }  // namespace

@@ -144,9 +144,10 @@ TYPED_TEST(MaterializeTest, WeightsAgreeWithTheOracle) {
   const Draw draws[] = {{}, {true, 1, false, 12345}, {false, 0, true, 0}};
   for (const auto& [rows, columns] : kShapes) {
     SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(columns));
-    for (const Noise kind :
-         {Noise::heterogeneous, Noise::per_neuron, Noise::per_layer, Noise::homogeneous, Noise::mixed}) {
-      const Weights<TypeParam> problem(kind == Noise::mixed ? 3 : 1, rows, columns, kind);
+    for (const Noise kind : {Noise::heterogeneous, Noise::per_neuron, Noise::per_layer, Noise::homogeneous,
+                             Noise::mixed, Noise::laws}) {
+      const Weights<TypeParam> problem(kind == Noise::mixed || kind == Noise::laws ? 3 : 1, rows, columns,
+                                       kind);
       for (const Draw& draw : draws) EXPECT_TRUE(close(problem.run(draw), problem.want(draw)));
     }
   }

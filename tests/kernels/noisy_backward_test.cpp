@@ -38,6 +38,7 @@ const Case kCases[] = {
     {260, 9, 5, 1, Noise::per_neuron},
     {31, 33, 20, 1, Noise::heterogeneous, true, {true, 1, false, 12345}},
     {33, 31, 20, 1, Noise::heterogeneous, true, kNoNoise},
+    {33, 67, 20, 3, Noise::laws},
 };
 
 enum What { kDelta = 20, kActivation };

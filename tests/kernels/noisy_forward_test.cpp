@@ -45,6 +45,9 @@ const Case kCases[] = {
     {5, 33, 33, 34, 1, Noise::heterogeneous, Source::values, Order::none, kEvaluation, true},
     {4, 6, 130, 270, 1, Noise::heterogeneous, Source::floats, Order::none, kEvaluation},
     {10, 785, 20, 20, 1, Noise::heterogeneous, Source::bytes, Order::shared, kNoNoise},
+    {10, 101, 20, 20, 3, Noise::laws, Source::floats, Order::own},
+    {3, 33, 33, 70, 2, Noise::laws, Source::values, Order::none, kEvaluation, true},
+    {3, 5, 20, 20, 2, Noise::laws, Source::bytes, Order::shared, kNoNoise},
 };
 
 template <class T>

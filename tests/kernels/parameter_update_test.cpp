@@ -29,6 +29,7 @@ TYPED_TEST(ParameterUpdateTest, AgreesWithTheOracleForAwkwardShapes) {
       {{{33, 65, Source::floats, Order::own}, {9, 34}}, 21, 2, Noise::mixed},
       {{{7, 128, Source::values}, {8, 8}, {17, 129}}, 33, 1, Noise::heterogeneous},
       {{{3, 100, Source::bytes, Order::own}}, 130, 3, Noise::mixed},
+      {{{5, 31, Source::bytes, Order::shared}, {31, 5}}, 20, 3, Noise::laws},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE("batch " + std::to_string(c.batch) + ", networks " + std::to_string(c.networks));
@@ -63,9 +64,11 @@ TYPED_TEST(ParameterUpdateTest, TakesAGradientThatWasComputedElsewhere) {
 
 TYPED_TEST(ParameterUpdateTest, DrawsTheNoiseOfAGivenStepOrNone) {
   for (const Draw& draw : {Draw{true, 1, false, 99}, Draw{false, 0, true, 0}}) {
-    UpdateProblem<TypeParam> problem({{5, 6}}, 3, members(2, Noise::heterogeneous));
-    problem.draw = draw;
-    expect_step(problem);
+    for (const Noise noise : {Noise::heterogeneous, Noise::laws}) {
+      UpdateProblem<TypeParam> problem({{5, 6}}, 3, members(2, noise));
+      problem.draw = draw;
+      expect_step(problem);
+    }
   }
 }
 

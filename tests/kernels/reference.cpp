@@ -13,25 +13,68 @@ oracle::Draw oracle_draw(const Member& member, int tensor, const Draw& draw, int
           draw.purpose};
 }
 
+namespace {
+
+/// `mu` and `sigma` are exact, `xi` is not.
+template <class T>
+DrawnWeight log_normal(double mu, double sigma, Number xi) {
+  const oracle::Weight w = oracle::draw_weight(oracle::Law::log_normal, 0, mu, sigma, xi.value);
+  const double ratio = sigma / std::max(std::abs(mu), 1e-6 * sigma), y = ratio * ratio;
+  const double s = std::sqrt(std::log1p(y)), size = std::abs(xi.value) + s;
+  const double growth = std::exp((mu < 0 ? -s : s) * xi.value - s * s / 2);
+  const double common = growth / (s * (1 + y));
+  // What d ln(growth) = s dxi and roundings make relative errors of, and what dxi adds to the factor xi - s.
+  const double relative = s * xi.error + (allowance::kLaw + allowance::kExponent * s * size) * kEpsilon<T>;
+  const double factor = relative * size + xi.error;
+  return {{w.value, relative * std::abs(w.value)},
+          {w.mu_slope, relative * growth + common * y * factor},
+          {w.sigma_slope, common * ratio * factor}};
+}
+
+template <class T>
+DrawnWeight binomial(int n, double mu, double sigma, double u) {
+  const oracle::Weight w = oracle::draw_weight(oracle::Law::binomial, n, mu, sigma, u);
+  const oracle::Release chance = oracle::release(n, mu, sigma);
+  // Where rounding may decide, a count more or less.
+  const double step =
+      w.margin > allowance::kCount * kEpsilon<T> ? 0 : 1 / std::sqrt(n * chance.rarer * (1 - chance.rarer));
+  const double slope = std::abs(w.sigma_slope);
+  const double rounding = allowance::kLaw * kEpsilon<T>;
+  return {{w.value, sigma * step + rounding * (std::abs(mu) + sigma * slope)},
+          {1, 0},
+          {w.sigma_slope, step + rounding * (1 + slope)}};
+}
+
+}  // namespace
+
+template <class T>
+DrawnWeight drawn_weight(const Member& member, const LayerParameters<T>& layer, int network, const Draw& draw,
+                         int minibatch, int row, int column) {
+  const double mu = layer.mu_value(network, row, column);
+  if (!draw.noisy) return {{mu, 0}, {1, 0}, {0, 0}};
+  const oracle::Settings& s = member.settings;
+  const oracle::Draw noise = oracle_draw(member, layer.tensor, draw, minibatch);
+  const double sigma = oracle::softplus(member.shares() ? member.phi_of(layer.group_of(member, row))
+                                                        : layer.phi_value(network, row, column));
+  if (s.law == oracle::Law::binomial) {
+    const std::uint32_t word = oracle::word_at(noise, row, column, layer.columns);
+    return binomial<T>(s.vesicles, mu, sigma, oracle::uniform(word, kUniform<T>));
+  }
+  const Number xi = normal<T>(noise, row, column, layer.columns);
+  if (s.law == oracle::Law::log_normal) return log_normal<T>(mu, sigma, xi);
+  return {{mu + sigma * xi.value,
+           sigma * xi.error + allowance::kWeight * kEpsilon<T> * (std::abs(mu) + sigma * std::abs(xi.value))},
+          {1, 0},
+          xi};
+}
+
 template <class T>
 std::vector<Number> weights(const Member& member, const LayerParameters<T>& layer, int network,
                             const Draw& draw, int minibatch) {
-  const oracle::Draw noise = oracle_draw(member, layer.tensor, draw, minibatch);
   std::vector<Number> result;
   for (int r = 0; r < layer.rows; ++r) {
     for (int c = 0; c < layer.columns; ++c) {
-      const double mu = layer.mu_value(network, r, c);
-      if (!draw.noisy) {
-        result.push_back({mu, 0});
-        continue;
-      }
-      const double phi =
-          member.shares() ? member.phi_of(layer.group_of(member, r)) : layer.phi_value(network, r, c);
-      const double sigma = oracle::softplus(phi);
-      const Number xi = normal<T>(noise, r, c, layer.columns);
-      result.push_back(
-          {mu + sigma * xi.value, sigma * xi.error + allowance::kWeight * kEpsilon<T> *
-                                                         (std::abs(mu) + sigma * std::abs(xi.value))});
+      result.push_back(drawn_weight(member, layer, network, draw, minibatch, r, c).value);
     }
   }
   return result;
@@ -124,6 +167,9 @@ void append(std::vector<Number>& to, const std::vector<Number>& more) {
 }
 
 #define ENSYN_INSTANTIATE(T)                                                                               \
+  template DrawnWeight drawn_weight(const Member&, const LayerParameters<T>&, int, const Draw&, int, int,  \
+                                    int);                                                                  \
+                                                                                                           \
   template std::vector<Number> weights(const Member&, const LayerParameters<T>&, int, const Draw&, int);   \
   template std::vector<Number> weight_gradient(const Fill&, const TestInputs<T>&, int, std::uint64_t, int, \
                                                int, int);                                                  \

@@ -26,6 +26,11 @@ namespace allowance {
 inline constexpr double kSum = 2;
 /// w = mu + sigma xi: softplus is good to 2 roundings (formulas_test), product and sum add one each.
 inline constexpr double kWeight = 4;
+/// A log-normal weight: some 16 operations, and an exponential of an argument x, whose rounding is an error
+/// of x relative to the result: 4 for each unit of it. A binomial one: as many operations.
+inline constexpr double kLaw = 16, kExponent = 4;
+/// A binomial count's probabilities.
+inline constexpr double kCount = 100;
 /// byte * scale + shift, rounded once, of a scale and a shift that were rounded.
 inline constexpr double kByte = 2;
 /// A term of the costs: some five operations on rounded constants; a power goes by exp(p log sigma), which
@@ -78,6 +83,14 @@ class Sum {
 
 /// The noise that `draw` stands for, of one member's layer in minibatch number `minibatch` of a launch.
 [[nodiscard]] oracle::Draw oracle_draw(const Member& member, int tensor, const Draw& draw, int minibatch = 0);
+
+/// One weight and its derivatives in mu and sigma.
+struct DrawnWeight {
+  Number value, mu_slope{1, 0}, sigma_slope;
+};
+template <class T>
+[[nodiscard]] DrawnWeight drawn_weight(const Member& member, const LayerParameters<T>& layer, int network,
+                                       const Draw& draw, int minibatch, int row, int column);
 
 /// The weights of one layer, row by row, as `draw` gives them.
 template <class T>

@@ -1,5 +1,6 @@
 #include "kernels/support.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -50,6 +51,7 @@ oracle::Scope scope_of(Noise noise, int n) {
   constexpr Scope kInTurn[] = {Scope::neuron, Scope::layer, Scope::network, Scope::weight};
   switch (noise) {
     case Noise::heterogeneous:
+    case Noise::laws:
       return Scope::weight;
     case Noise::per_neuron:
       return Scope::neuron;
@@ -78,6 +80,11 @@ std::vector<Member> members(int count, Noise noise) {
     s.stream = 0x345678 + static_cast<std::uint64_t>(n);
     s.scope = scope_of(noise, n);
     if (s.scope == oracle::Scope::neuron || s.scope == oracle::Scope::layer) member.groups = kMemberGroups;
+    if (noise == Noise::laws) {
+      constexpr oracle::Law kLaws[] = {oracle::Law::binomial, oracle::Law::log_normal, oracle::Law::gaussian};
+      s.law = kLaws[n % 3];
+      s.vesicles = 3 + n;
+    }
     const NamedCosts& cost = costs[static_cast<std::size_t>(n) % costs.size()];
     s.terms = cost.terms;
     s.lambda = 0.25 + n;
@@ -103,6 +110,18 @@ std::vector<NamedCosts> all_costs() {
 
 namespace {
 
+NoiseLaw law_of(oracle::Law law) {
+  switch (law) {
+    case oracle::Law::binomial:
+      return NoiseLaw::binomial;
+    case oracle::Law::log_normal:
+      return NoiseLaw::log_normal;
+    case oracle::Law::gaussian:
+      break;
+  }
+  return NoiseLaw::gaussian;
+}
+
 template <class T>
 NetworkConstants<T> constants_of(const Member& member, std::int64_t first_phi) {
   const oracle::Settings& s = member.settings;
@@ -121,6 +140,8 @@ NetworkConstants<T> constants_of(const Member& member, std::int64_t first_phi) {
                                                  : Sharing::network;
   c.first_phi = first_phi;
   c.group_count = member.shares() ? member.groups : 0;
+  c.law = law_of(s.law);
+  c.vesicles = s.vesicles;
   const auto add_term = [&](double weight, double power) {
     const double halves = -2 * power;
     const bool is_short = halves == std::floor(halves) && halves <= detail::kMostHalves;
@@ -171,6 +192,10 @@ std::vector<T> shared_of(const std::vector<Member>& members) {
   return result;
 }
 
+bool has_other_law(const Member& member) {
+  return member.settings.law != oracle::Law::gaussian;
+}
+
 }  // namespace
 
 template <class T>
@@ -185,6 +210,8 @@ Population<T>::Population(const std::vector<Member>& members)
           members, [](const Member& m) { return progress_of<T>(m.settings, m.step); })),
       shared(shared_of<T>(members)),
       count_(static_cast<int>(members.size())),
+      other_laws_(std::any_of(members.begin(), members.end(), has_other_law)),
+      first_other_law_(has_other_law(members[0])),
       first_constants_(constants_of<T>(members[0], 0)),
       first_progress_(progress_of<T>(members[0].settings, members[0].step)) {}
 
@@ -195,6 +222,7 @@ Networks<T> Population<T>::view() const {
   networks.constants = constants.data();
   networks.progress = progress.data();
   networks.shared_phi = shared.data();
+  networks.other_laws = other_laws_;
   return networks;
 }
 
@@ -204,6 +232,7 @@ Networks<T> Population<T>::first_by_value() const {
   networks.one_constants = first_constants_;
   networks.one_progress = first_progress_;
   networks.shared_phi = shared.data();
+  networks.other_laws = first_other_law_;
   return networks;
 }
 

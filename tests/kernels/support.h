@@ -154,10 +154,11 @@ struct Member {
 /// counted from the groups at which LayerParameters begin.
 inline constexpr int kMemberGroups = 300;
 
-enum class Noise { heterogeneous, per_neuron, per_layer, homogeneous, mixed, scopes };
+enum class Noise { heterogeneous, per_neuron, per_layer, homogeneous, mixed, scopes, laws };
 
-/// Networks that differ in seed, stream, step and costs; with Noise::mixed the odd ones are homogeneous, and
-/// with Noise::scopes they are per neuron, per layer, homogeneous and heterogeneous in turn.
+/// Networks that differ in seed, stream, step and costs; with Noise::mixed the odd ones are homogeneous, with
+/// Noise::scopes they are per neuron, per layer, homogeneous and heterogeneous in turn, and with Noise::laws
+/// all are heterogeneous and of binomial, log-normal and gaussian law in turn.
 [[nodiscard]] std::vector<Member> members(int count, Noise noise);
 
 /// Costs of all kinds: each mechanism alone, two of them, and the variational objective with and without a
@@ -185,6 +186,7 @@ class Population {
 
  private:
   int count_;
+  bool other_laws_, first_other_law_;
   NetworkConstants<T> first_constants_;
   NetworkProgress<T> first_progress_;
 };

@@ -111,9 +111,10 @@ struct UpdateProblem {
                    {p.phi_moment1_value(n, r, c), 0},
                    {p.phi_moment2_value(n, r, c), 0}};
           if (member.shares() == shared) {
+            const DrawnWeight w = drawn_weight(member, p, n, draw, 0, r, c);
             mu = adam<T>(member.settings, member.step, mu.value.value, mu.moment1.value, mu.moment2.value,
-                         mu_gradient<T>(member.settings, mu.value.value, g[i]));
-            if (!shared) phi = adam_of_phi(member, phi, g[i], noise(l, n, r, c));
+                         mu_gradient<T>(member.settings, mu.value.value, product(g[i], w.mu_slope)));
+            if (!shared) phi = adam_of_phi(member, phi, product(g[i], w.sigma_slope));
           }
           result.mu.push_back(mu.value);
           result.mu_moment1.push_back(mu.moment1);
@@ -158,12 +159,18 @@ struct UpdateProblem {
   bool ready = false;
 
  private:
-  static Adam adam_of_phi(const Member& member, const Adam& phi, Number g, Number xi) {
+  static Number product(Number a, Number b) {
+    const double value = a.value * b.value;
+    return {value, std::abs(a.value) * b.error + std::abs(b.value) * a.error +
+                       (b.value == 1 ? 0 : kEpsilon<T> * std::abs(value))};
+  }
+
+  /// \param g dL/dsigma
+  static Adam adam_of_phi(const Member& member, const Adam& phi, Number g) {
     const oracle::Settings& s = member.settings;
     const Number cost = cost_gradient<T>(s, oracle::softplus(phi.value.value));
-    const double slope = oracle::sigmoid(phi.value.value), sum = g.value * xi.value + cost.value;
-    const double size = std::abs(g.value * xi.value) + std::abs(cost.value);
-    const double error = std::abs(g.value) * xi.error + std::abs(xi.value) * g.error + cost.error;
+    const double slope = oracle::sigmoid(phi.value.value), sum = g.value + cost.value;
+    const double size = std::abs(g.value) + std::abs(cost.value), error = g.error + cost.error;
     return adam<T>(s, member.step, phi.value.value, phi.moment1.value, phi.moment2.value,
                    {sum * slope, slope * (error + allowance::kWeight * kEpsilon<T> * size)});
   }
