@@ -104,18 +104,22 @@ class Rounds {
   std::uint64_t at_ceiling_ = 0;
 };
 
-void check_has_fixed_point(const NetworkConfig& network) {
+}  // namespace
+
+void check_has_equilibrium(const NetworkConfig& network) {
   if (network.noise != NoiseKind::heterogeneous) {
     throw ConfigError("noise is " + std::string(name(network.noise)) +
                       ": an equilibrium of each synapse needs heterogeneous noise");
+  }
+  if (network.law != NoiseLaw::gaussian) {
+    throw ConfigError("law is " + std::string(name(network.law)) +
+                      ": the fixed point is known for the gaussian law only");
   }
   const bool costs = std::ranges::any_of(network.costs, [](const CostTerm& term) { return term.c > 0; });
   if (network.objective == Objective::energy && !costs) {
     throw ConfigError("c is 0: without a reliability cost sigma has no equilibrium; give a c above 0");
   }
 }
-
-}  // namespace
 
 void EquilibriumConfig::validate() const {
   require(rounds >= 1, "rounds", rounds, "at least 1");
@@ -137,7 +141,7 @@ Equilibrium equilibrate(Population& population, int member, const EquilibriumCon
     throw ConfigError("network " + std::to_string(member) + " is not in this population of " +
                       std::to_string(population.size()));
   }
-  check_has_fixed_point(population.config().members[static_cast<std::size_t>(member)]);
+  check_has_equilibrium(population.config().members[static_cast<std::size_t>(member)]);
   Rounds rounds(population, member, config);
   Equilibrium result;
   const auto run = [&](bool settling) {

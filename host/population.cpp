@@ -194,6 +194,10 @@ std::vector<Prediction> Population::predict(const Dataset& data, const Evaluatio
 
 Signatures Population::signatures(int member, const SignatureConfig& config) const {
   impl_->check_member(member);
+  if (impl_->config.members[static_cast<std::size_t>(member)].law == NoiseLaw::log_normal) {
+    throw ConfigError(
+        "signatures need dw/dmu = 1, which the log_normal law has not: use gaussian or binomial");
+  }
   SignatureConfig complete = config;
   complete.validate();
   if (!complete.first_epoch) {

@@ -94,7 +94,9 @@ std::optional<Relation> relation(const LayerSignatures& layer, Quantity quantity
 
 std::vector<double> fixed_point_ratios(const LayerSignatures& layer, std::uint64_t training_examples,
                                        const NetworkConfig& network) {
-  if (network.noise != NoiseKind::heterogeneous || !has_cost(network)) return {};
+  if (network.noise != NoiseKind::heterogeneous || network.law != NoiseLaw::gaussian || !has_cost(network)) {
+    return {};
+  }
   const auto n = static_cast<double>(training_examples);
   const double inverse_variance = 1 / (network.prior_sigma * network.prior_sigma);
   std::vector<double> ratios(layer.sigma.size());

@@ -165,8 +165,11 @@ void signatures(const SignatureFlags& flags) {
 
 SignatureRun run_signatures(const SignatureSettings& settings, bool show_progress) {
   const InterruptGuard guard;
+  if (settings.equilibrium) {
+    settings.rounds.validate();
+    if (!settings.model) check_has_equilibrium(settings.train.population.members.front());
+  }
   const TrainTest data = load_data(settings.train.data);
-  if (settings.equilibrium) settings.rounds.validate();
   const RunFolder folder{settings.train.out};
   // Files change before the network trains: what cannot be written shows at once.
   create_folder(folder.path);

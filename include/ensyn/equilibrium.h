@@ -55,9 +55,14 @@ struct Equilibrium {
   std::uint64_t end_epoch = 0;
 };
 
+/// \throws ConfigError where no synapse has a fixed point of its own: weights share sigma, noise is not
+/// Gaussian, or there is no reliability cost
+ENSYN_API void check_has_equilibrium(const NetworkConfig& network);
+
 /// Brings one member to its fixed point; every member of the population trains on meanwhile.
 /// \param on_round is called after each measurement; returning false stops there, unconverged.
-/// \throws ConfigError where the member's weights share sigma or it has no reliability cost, and as
+/// \throws ConfigError where the member's weights share sigma, its noise is not Gaussian or it has no
+/// reliability cost, and as
 /// Population's train_steps, signatures and set_parameters
 ENSYN_API Equilibrium equilibrate(Population& population, int member, const EquilibriumConfig& config = {},
                                   const std::function<bool(const EquilibriumRound&)>& on_round = {});

@@ -87,9 +87,9 @@ class ENSYN_API Population {
                                                 const EvaluationConfig& config = {}) const;
 
   /// What signatures.h describes, of one member on the training set. Computed on the CPU, wherever the
-  /// population trains. Pure: neither parameters nor training noise change. \throws ConfigError,
-  /// OutOfMemoryError, DeviceError on an instruction set that cannot run here, Error where a gradient is not
-  /// finite
+  /// population trains. Pure: neither parameters nor training noise change. \throws ConfigError (also
+  /// for the log_normal law, where dw/dmu is not 1), OutOfMemoryError, DeviceError on an instruction set that
+  /// cannot run here, Error where a gradient is not finite
   [[nodiscard]] Signatures signatures(int member, const SignatureConfig& config = {}) const;
 
   /// \throws ConfigError when member or layer is out of range.

@@ -90,7 +90,8 @@ struct Relation {
 ///   sigma N hessian = sum_k c_k rho_k sigma^-(rho_k + 1)   (energy),
 ///   sigma (N hessian + 1/s^2) = 1 / sigma                  (variational):
 /// left over right, 1 at the point and below where sigma is too small. outputs x inputs. Empty where weights
-/// share sigma, or there is no reliability cost: then no synapse has such a point of its own.
+/// share sigma, or there is no reliability cost: then no synapse has such a point of its own; and for other
+/// laws than the Gaussian, for which Stein's identity, and with it the left sides, does not hold.
 [[nodiscard]] ENSYN_API std::vector<double> fixed_point_ratios(const LayerSignatures& layer,
                                                                std::uint64_t training_examples,
                                                                const NetworkConfig& network);

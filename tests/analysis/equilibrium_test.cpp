@@ -178,6 +178,9 @@ TEST(Equilibrium, RefusesWhatHasNone) {
   config.members[0].noise = ensyn::NoiseKind::homogeneous;
   refused(config);
   config = digits_config(2);
+  config.members[0].law = ensyn::NoiseLaw::binomial;
+  refused(config);
+  config = digits_config(2);
   config.members[0].costs = {{2, 0}};
   refused(config);
   config.members[0].costs.clear();

@@ -199,6 +199,7 @@ const std::vector<std::string> kCases{"minimal",
                                       "batch_is_all",
                                       "variational_prior",
                                       "population_own_order",
+                                      "binomial_of_5",
                                       "regression_minimal",
                                       "regression_outputs_16",
                                       "regression_outputs_33"};
@@ -207,7 +208,8 @@ TEST(Signatures, AgreeWithTheOracleInDoublePrecision) {
   for (const std::string& name : kCases) {
     const Case test = parity::case_named(name, Precision::double_precision);
     compare_with_oracle(test, false, 1e-12);
-    compare_with_oracle(test, true, 1e-12);
+    // The oracle's own draw of a number of vesicles is never the mean.
+    if (test.config.members[0].law == ensyn::NoiseLaw::gaussian) compare_with_oracle(test, true, 1e-12);
   }
 }
 
@@ -340,6 +342,10 @@ TEST(Signatures, RefuseWhatTheyCannotDo) {
   Population population(test.config, parity::make_data(test), parity::on_cpu());
   EXPECT_THROW((void)population.signatures(1), ensyn::ConfigError);
   EXPECT_THROW((void)population.signatures(0, {.epochs = 0}), ensyn::ConfigError);
+  Case log_normal = test;
+  log_normal.config.members[0].law = ensyn::NoiseLaw::log_normal;
+  const Population other(log_normal.config, parity::make_data(test), parity::on_cpu());
+  EXPECT_THROW((void)other.signatures(0), ensyn::ConfigError);
   const std::uint64_t beyond = (std::uint64_t{1} << 40) / 67;
   EXPECT_THROW((void)population.signatures(0, {.epochs = 1, .at_mean = false, .first_epoch = beyond}),
                ensyn::ConfigError);
