@@ -8,10 +8,12 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "ensyn/error.h"
 #include "ensyn/population.h"
 
 namespace {
@@ -141,6 +143,31 @@ TEST(LinearGaussianTest, VariationalTrainingFindsTheFactorisedPosterior) {
     // In units of the posterior's width.
     EXPECT_NEAR((got.mu[i] - mean[i]) / sigma, 0, 0.02) << "mu of weight " << i << ", " << mean[i];
   }
+}
+
+TEST(LinearGaussianTest, DataAndLikelihoodMustAgree) {
+  ensyn::PopulationConfig gaussian;
+  gaussian.architecture.sizes = {kInputs, 2};
+  gaussian.architecture.likelihood = ensyn::Likelihood::gaussian;
+  gaussian.batch = 1;
+  ensyn::PopulationConfig categorical = gaussian;
+  categorical.architecture.likelihood = ensyn::Likelihood::categorical;
+  const auto labelled =
+      ensyn::Dataset::from_floats(std::vector<float>(3 * kInputs), std::vector<std::uint8_t>(3), kInputs, 2);
+  const auto expect_refusal = [](const ensyn::PopulationConfig& config, const ensyn::Dataset& data,
+                                 const std::string& words) {
+    try {
+      const ensyn::Population population(config, data);
+      ADD_FAILURE() << "accepted: " << words;
+    } catch (const ensyn::ConfigError& error) {
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  };
+  expect_refusal(gaussian, labelled, "0 real targets");
+  expect_refusal(gaussian, make_data(), "1 real targets for each example");
+  expect_refusal(categorical, make_data(), "choose the gaussian likelihood");
+  const auto narrow = ensyn::Dataset::from_targets({1, 2}, {1, 2, 3, 4}, 1, 2);
+  expect_refusal(gaussian, narrow, "1 features");
 }
 
 TEST(LinearGaussianTest, EnergyTrainingFindsTheFixedPoint) {
