@@ -11,9 +11,12 @@ namespace ensyn::kernels {
 namespace {
 
 constexpr int kThreads = 128;
+// Without a number of blocks to aim at, ptxas spills registers on some architectures for more of them.
+constexpr int kBlocks = 4;
 
 template <class T, bool kOtherLaws>
-__global__ void __launch_bounds__(kThreads) materialize_kernel(const __grid_constant__ Materialize<T> args) {
+__global__ void __launch_bounds__(kThreads, kBlocks)
+    materialize_kernel(const __grid_constant__ Materialize<T> args) {
   const Layer& layer = args.layer;
   const int network = static_cast<int>(blockIdx.z), row = 2 * static_cast<int>(blockIdx.x);
   const int column = 2 * static_cast<int>(blockIdx.y * kThreads + threadIdx.x);

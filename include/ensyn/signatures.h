@@ -37,7 +37,8 @@ struct LayerSignatures {
   std::vector<double> mu;
   std::vector<double> sigma;
   /// Sum over minibatches of g^2 / number of examples, g = dL/dmu of a minibatch, L summed over its examples
-  /// and with the costs on mu: the "Hessian" of the paper's scripts, about E[g_n^2] per example.
+  /// and with the costs on mu: the "Hessian" of the paper's scripts, about E[g_n^2] per example. For the
+  /// log-normal law, whose dw/dmu is not 1, g is dL/dw of the drawn weight instead.
   std::vector<double> curvature;
   /// Sum over minibatches of |g| / number of examples.
   std::vector<double> mean_absolute_gradient;

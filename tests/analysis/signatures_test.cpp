@@ -213,6 +213,14 @@ TEST(Signatures, AgreeWithTheOracleInDoublePrecision) {
   }
 }
 
+TEST(Signatures, AreMeasuredUnderTheNetworksLaw) {
+  // Of binomial weights, whose gradients in mu are those in the weight.
+  for (const Precision precision : {Precision::double_precision, Precision::single_precision}) {
+    const double tolerance = precision == Precision::double_precision ? 1e-12 : 3e-5;
+    compare_with_oracle(parity::case_named("binomial_of_5", precision), false, tolerance);
+  }
+}
+
 TEST(Signatures, AgreeWithTheOracleInSinglePrecision) {
   for (const std::string& name : kCases) {
     compare_with_oracle(parity::case_named(name, Precision::single_precision), false, 3e-5);

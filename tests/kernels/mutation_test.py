@@ -55,7 +55,7 @@ MUTANTS = [
     Mutant("homogeneous update with one buffer", "homogeneous_update.cu",
            "first += kColumns, buffer ^= 1)", "first += kColumns)", HOMOGENEOUS, variant="race"),
     Mutant("forward draws into the buffer that is read", "noisy_forward.cu",
-           "draw_tile(shared.weights[buffer ^ 1],", "draw_tile(shared.weights[buffer],", FORWARD),
+           "(shared.weights[buffer ^ 1],", "(shared.weights[buffer],", FORWARD),
     Mutant("end of step without its barrier", "finish_step.cu", "  __syncthreads();\n", "", FINISH, variant="race"),
     # Shared phi.
     Mutant("a row's sum from another row", "homogeneous_update.cu", "const int row = thread / kLanes;\n",
