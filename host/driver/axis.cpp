@@ -139,7 +139,7 @@ std::vector<std::uint64_t> parse_seeds(std::string_view text) {
 }
 
 std::vector<std::string_view> parse_words(std::string_view text) {
-  const auto words = split(text, ',');
+  auto words = split(text, ',');
   for (const std::string_view word : words) {
     if (word.empty()) throw ConfigError("there is an empty name in " + quoted(text));
   }

@@ -22,7 +22,7 @@ Batching batching(const SweepSettings& settings, const ExecutionConfig& executio
                   int local_size) {
   // More than this do not make a device faster, but the work that a kill loses larger.
   constexpr std::size_t kMostOnDevice = 256;
-  const std::size_t threads =
+  const auto threads =
       static_cast<std::size_t>(execution.threads > 0 ? execution.threads : available_processors());
   const std::size_t good = uses_cuda(execution) ? kMostOnDevice : threads;
   const std::size_t wanted = std::min(

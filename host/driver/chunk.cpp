@@ -94,11 +94,11 @@ class ChunkTrainer::Run {
     if (stop) throw Interrupted("interrupted");
   }
 
-  /// Small networks have epochs that are shorter than saving takes: at most a twentieth of the time goes to
+  /// Small networks have epochs that are shorter than saving takes: at most a fiftieth of the time goes to
   /// it.
   [[nodiscard]] bool save_is_due(int epoch) const {
     const int every = settings_.base.checkpoint_every;
-    return every > 0 && epoch % every == 0 && Clock::now() - trainer_.saved_at_ >= 19 * trainer_.save_time_;
+    return every > 0 && epoch % every == 0 && Clock::now() - trainer_.saved_at_ >= 49 * trainer_.save_time_;
   }
 
   void save() {
@@ -134,9 +134,13 @@ class ChunkTrainer::Run {
   std::uint64_t last_step_ = 0;
 };
 
-ChunkTrainer::ChunkTrainer(const SweepSettings& settings, const ExecutionConfig& execution,
-                           const TrainTest& data, const Grid& grid, std::filesystem::path partial)
-    : settings_(settings), execution_(execution), data_(data), grid_(grid), partial_(std::move(partial)) {}
+ChunkTrainer::ChunkTrainer(const SweepSettings& settings, ExecutionConfig execution, const TrainTest& data,
+                           const Grid& grid, std::filesystem::path partial)
+    : settings_(settings),
+      execution_(std::move(execution)),
+      data_(data),
+      grid_(grid),
+      partial_(std::move(partial)) {}
 
 void ChunkTrainer::train(const Chunk& chunk, const Watch& watch, const Deliver& deliver) {
   std::optional<Run> run;

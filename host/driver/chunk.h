@@ -50,7 +50,7 @@ class ChunkTrainer {
   using Deliver = std::function<void(const Delivery&)>;
 
   /// \param partial the folder for partial files. References are kept.
-  ChunkTrainer(const SweepSettings& settings, const ExecutionConfig& execution, const TrainTest& data,
+  ChunkTrainer(const SweepSettings& settings, ExecutionConfig execution, const TrainTest& data,
                const Grid& grid, std::filesystem::path partial);
 
   /// Where memory does not hold the chunk's networks, halves of it are trained one after the other.

@@ -324,7 +324,9 @@ Values read_config_file(const std::filesystem::path& file, const OptionTable& ta
       throw ConfigError(origin +
                         " is not a setting of this command: its keys are the flags' names with _ for -");
     }
-    const auto read = [&] { return is_axis(option->kind) ? axis_from_json(option->kind, value) : value; };
+    const auto read = [&kind = option->kind, &value = value] {
+      return is_axis(kind) ? axis_from_json(kind, value) : value;
+    };
     values.set(key,
                checked(*option, read,
                        origin + " is " + value.dump(-1, ' ', false, json::error_handler_t::replace) + ": "),

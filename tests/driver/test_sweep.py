@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import pty
 import random
 import resource
 import signal
@@ -174,6 +175,24 @@ class Grid(SweepTest):
         self.assertGreater(summary["network_steps_per_second"], 0)
         self.assertEqual(summary["config"], self.json("other/config.json"))
 
+
+    def test_progress_is_one_line_on_a_terminal(self):
+        main, terminal = pty.openpty()
+        arguments = ["--dataset", "digits", "--hidden", "64,64", "--epochs", "12", "--out", "run", "--seed", "0:3"]
+        process = start("sweep", *arguments, cwd=self.folder, stderr=terminal)
+        os.close(terminal)
+        text = b""
+        while True:
+            try:
+                text += os.read(main, 1000)
+            except OSError:
+                break
+        os.close(main)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertNotIn(b"\n", text)
+        self.assertIn(b"of 4 networks done", text)
+        self.assertRegex(text, b"measuring the speed|network-steps/s, .* left")
 
     def test_bands_over_seeds(self):
         # Student's t for 95 % with 2 degrees of freedom.
