@@ -19,6 +19,17 @@ double reliability_cost_of(const NetworkConfig& config, double sigma) {
   return cost;
 }
 
+/// The expectation of minus the logarithm of the prior, but for its constant.
+double prior_cost_of(const NetworkConfig& config, double mu, double sigma) {
+  if (config.objective != Objective::variational || config.prior == Prior::flat) return 0;
+  if (config.prior == Prior::gaussian) {
+    return 0.5 * (mu * mu + sigma * sigma) / (config.prior_sigma * config.prior_sigma);
+  }
+  const double t = mu / (sigma * std::sqrt(2.0));
+  const double root_two_over_pi = std::sqrt(2.0 / std::acos(-1.0));
+  return (sigma * root_two_over_pi * std::exp(-t * t) + mu * std::erf(t)) / config.prior_scale;
+}
+
 /// sigma^-rho / rho, or its limit for rho -> 0 without the constant 1 / rho.
 double reliability_of(const NetworkConfig& config, double sigma) {
   if (config.objective == Objective::variational || config.costs.empty()) return -std::log(sigma);
@@ -42,6 +53,7 @@ Energy energy_of(const Architecture& architecture, const NetworkConfig& config, 
               : layer.phi[i];
       const double sigma = softplus(phi);
       energy.reliability_cost += reliability_cost_of(config, sigma);
+      energy.prior_cost += prior_cost_of(config, layer.mu[i], sigma);
       energy.magnitude_cost += config.lambda * std::fabs(layer.mu[i]);
       if (i % columns == columns - 1) continue;  // the bias
       squares += sigma * sigma;

@@ -29,8 +29,11 @@ template <class T>
 StepConstants<T> step_constants(const NetworkConfig& config, double fraction) {
   StepConstants<T> constants{cost_gradients<T>(config, fraction), static_cast<T>(config.lambda * fraction),
                              T(0)};
-  if (config.objective == Objective::variational) {
+  if (config.objective == Objective::variational && config.prior == Prior::gaussian) {
     constants.inverse_variance = static_cast<T>(fraction / (config.prior_sigma * config.prior_sigma));
+  }
+  if (config.objective == Objective::variational && config.prior == Prior::laplace) {
+    constants.inverse_scale = static_cast<T>(fraction / config.prior_scale);
   }
   return constants;
 }

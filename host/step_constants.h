@@ -14,7 +14,8 @@ template <class T>
 struct StepConstants {
   std::vector<detail::CostTermGradient<T>> terms;  ///< of the reliability cost
   T magnitude = 0;                                 ///< lambda B/N
-  T inverse_variance = 0;                          ///< of the prior, times B/N
+  T inverse_variance = 0;                          ///< of the Gaussian prior, times B/N
+  T inverse_scale = 0;                             ///< of the Laplace prior, times B/N
 };
 
 /// \param fraction B/N, by which costs are scaled.

@@ -1,6 +1,6 @@
 // Backward pass to the parameters of networks whose weights share a phi:
-//   mu <- Adam(mu, g + lambda B/N sign(mu) + mu / s^2 B/N),   partial sums of g xi, g = dL/dw, xi drawn
-//   again.
+//   mu <- Adam(mu, g + lambda B/N sign(mu) + B/N dP/dmu), P the cost of the prior,
+//   partial sums of g xi (and of B/N dP/dsigma of a Laplace prior), g = dL/dw, xi drawn again.
 //
 // A block owns four rows of one layer, the unit in which the CPU backend sums. Chunk by chunk of columns its
 // threads, one quad each, compute g and xi and update mu; then 16 lanes add g xi to 16 sums, lane p taking
@@ -26,10 +26,11 @@ constexpr int kThreads = kRows * kColumns / 4;
 constexpr int kBlocks = 4;
 
 /// One chunk: what is summed. Two of them, so that one is summed while the next is computed.
-template <class T>
+template <class T, bool kLaplace>
 struct Shared {
   T gradient[2][kRows][kColumns];
   T noise[2][kRows][kColumns];
+  T prior[2][kLaplace ? kRows : 1][kLaplace ? kColumns : 1];  // its gradient in sigma
 };
 
 [[nodiscard]] __host__ __device__ constexpr int groups_of(const Layer& layer) {
@@ -45,13 +46,16 @@ struct Block {
   NoiseSource noise;
   int network, batch;
   bool noisy;
+  const T* shared_phi;  ///< of the first row
 };
 
-/// Updates the mu of one quad and leaves its g and xi; zeros outside the layer.
-template <class T>
-__device__ inline void update_quad(const Block<T>& block, int row, int column, Quad<T>& g, Quad<T>& xi) {
+/// Updates the mu of one quad and leaves its g, xi and the prior's gradient in sigma; zeros outside the
+/// layer.
+template <bool kLaplace, class T>
+__device__ inline void update_quad(const Block<T>& block, int row, int column, Quad<T>& g, Quad<T>& xi,
+                                   Quad<T>& prior) {
   const Layer& layer = block.update.gradient.layer;
-  g = xi = {};
+  g = xi = prior = {};
   if (row >= layer.rows || column >= layer.columns) return;
   const Quad<T> gradient =
       gradient_of(block.update, block.network, block.progress.step, block.batch, row, column);
@@ -61,25 +65,36 @@ __device__ inline void update_quad(const Block<T>& block, int row, int column, Q
   for_elements(layer, row, column, [&](int i, int j) {
     g.of[i][j] = gradient.of[i][j];
     xi.of[i][j] = normals.of[i][j];
-    update_mu(parameters, block.network * parameters.network_stride + offset_of(layer, row + i, column + j),
-              g.of[i][j], block.constants, block.progress.adam);
+    const std::int64_t at = block.network * parameters.network_stride + offset_of(layer, row + i, column + j);
+    T total = g.of[i][j];
+    if constexpr (kLaplace) {
+      if (block.constants.inverse_scale != 0) {
+        const bool by_row = block.constants.sharing == Sharing::row;
+        const T sigma = detail::softplus(block.shared_phi[by_row ? 3 * (row + i) : 0]).value;
+        const auto slopes = detail::laplace_gradient(parameters.mu[at], sigma, block.constants.inverse_scale);
+        total = total + slopes.mu;
+        prior.of[i][j] = slopes.sigma;
+      }
+    }
+    update_mu(parameters, at, total, block.constants, block.progress.adam);
   });
 }
 
 /// Adds one row's part of a chunk to the sum of one of its 16 lanes.
-template <class T>
-__device__ inline T add_row(const Shared<T>& shared, int buffer, int thread, T sum) {
+template <class T, bool kLaplace>
+__device__ inline T add_row(const Shared<T, kLaplace>& shared, int buffer, int thread, T sum) {
   const int row = thread / kLanes;
   for (int k = thread % kLanes; k < kColumns; k += kLanes) {
     sum = detail::fused(shared.gradient[buffer][row][k], shared.noise[buffer][row][k], sum);
+    if constexpr (kLaplace) sum = sum + shared.prior[buffer][row][k];
   }
   return sum;
 }
 
-template <class T>
+template <class T, bool kLaplace>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     homogeneous_update_kernel(const __grid_constant__ HomogeneousUpdate<T> args) {
-  auto& shared = block_shared<Shared<T>>();
+  auto& shared = block_shared<Shared<T, kLaplace>>();
   const ParameterUpdate<T>& all = args.update;
   const int network = static_cast<int>(blockIdx.z), thread = static_cast<int>(threadIdx.x);
   const NetworkConstants<T>& constants = constants_of(all.networks, network);
@@ -91,22 +106,23 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   const NetworkProgress<T>& progress = progress_of(all.networks, network);
   const std::uint64_t step = all.draw.from_progress ? progress.step : all.draw.step;
   const Block<T> block{
-      update,  constants, progress,      noise_source(constants, step, layer.tensor, all.draw.purpose),
-      network, all.batch, all.draw.noisy};
+      update,  constants, progress,       noise_source(constants, step, layer.tensor, all.draw.purpose),
+      network, all.batch, all.draw.noisy, shared_phi_of(all.networks, constants, layer, 0)};
 
   const int row = 2 * (thread / (kColumns / 2)), column = 2 * (thread % (kColumns / 2));
   const bool by_row = constants.sharing == Sharing::row;
   T sum = 0;
   int buffer = 0;
   for (int first = 0; first < layer.columns; first += kColumns, buffer ^= 1) {
-    Quad<T> g, xi;
-    update_quad(block, group * kRows + row, first + column, g, xi);
+    Quad<T> g, xi, prior;
+    update_quad<kLaplace>(block, group * kRows + row, first + column, g, xi, prior);
     ENSYN_UNROLL
     for (int i = 0; i < 2; ++i) {
       ENSYN_UNROLL
       for (int j = 0; j < 2; ++j) {
         shared.gradient[buffer][row + i][column + j] = g.of[i][j];
         shared.noise[buffer][row + i][column + j] = xi.of[i][j];
+        if constexpr (kLaplace) shared.prior[buffer][row + i][column + j] = prior.of[i][j];
       }
     }
     __syncthreads();
@@ -117,6 +133,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
         ENSYN_UNROLL
         for (int r = 0; r < kRows; ++r) {
           sum = detail::fused(shared.gradient[buffer][r][k], shared.noise[buffer][r][k], sum);
+          if constexpr (kLaplace) sum = sum + shared.prior[buffer][r][k];
         }
       }
     }
@@ -149,13 +166,15 @@ LaunchShape homogeneous_update_shape(const HomogeneousUpdate<T>& args) {
   shape.grid.x = static_cast<unsigned>(partial_sum_count(args.update));
   shape.grid.z = static_cast<unsigned>(args.update.networks.count);
   shape.block.x = kThreads;
-  shape.shared_bytes = sizeof(Shared<T>);
+  shape.shared_bytes = args.update.networks.any_laplace ? sizeof(Shared<T, true>) : sizeof(Shared<T, false>);
   return shape;
 }
 
 template <class T>
 void homogeneous_update(const HomogeneousUpdate<T>& args, cudaStream_t stream) {
-  launch("homogeneous_update", homogeneous_update_kernel<T>, homogeneous_update_shape(args), stream, args);
+  const auto kernel = args.update.networks.any_laplace ? homogeneous_update_kernel<T, true>
+                                                       : homogeneous_update_kernel<T, false>;
+  launch("homogeneous_update", kernel, homogeneous_update_shape(args), stream, args);
 }
 
 template int partial_sum_count(const ParameterUpdate<float>&);

@@ -14,8 +14,8 @@ namespace ensyn::kernels {
 template <class T>
 struct HomogeneousUpdate {
   ParameterUpdate<T> update;
-  /// network x partial_sum_stride: sums of dL/dw xi over each four rows, layer by layer, or over each row
-  /// where it has a phi of its own, then four for each four rows
+  /// network x partial_sum_stride: sums of dL/dw xi, and of a Laplace prior's gradient in sigma, over each
+  /// four rows, layer by layer, or over each row where it has a phi of its own, then four for each four rows
   T* partial_sums = nullptr;
   int partial_sum_stride = 0;  ///< at least partial_sum_count of all layers, or four times that
   int first_four = 0;          ///< partial_sum_count of the network's layers before these

@@ -30,7 +30,8 @@ struct NetworkConstants {
   std::uint64_t stream = 0;  ///< of the noise, already shifted: stream * 2^40
   double learning_rate = 0, beta1 = 0, beta2 = 0, epsilon = 0;
   T magnitude = 0;         ///< lambda B/N
-  T inverse_variance = 0;  ///< of the prior, times B/N
+  T inverse_variance = 0;  ///< of the Gaussian prior, times B/N
+  T inverse_scale = 0;     ///< of the Laplace prior, times B/N; 0 for another
   detail::CostTermGradient<T> terms[kMaxCostTerms]{};
   int term_count = 0;
   Sharing sharing = Sharing::none;
@@ -62,6 +63,7 @@ struct Networks {
   const NetworkProgress<T>* progress = nullptr;    ///< `count` of them, or null: `one_progress` counts
   NetworkConstants<T> one_constants{};
   NetworkProgress<T> one_progress{};
+  bool any_laplace = false;  ///< whether a network has a Laplace prior
   /// phi, first and second moment of each group of weights that share one: groups of all networks x 3. May be
   /// null where there is none.
   T* shared_phi = nullptr;

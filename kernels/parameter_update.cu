@@ -1,7 +1,7 @@
 // Backward pass to the parameters, fused with the costs and Adam:
-//   mu  <- Adam(mu,  g dw/dmu + lambda B/N sign(mu) + mu / s^2 B/N),
-//   phi <- Adam(phi, (g dw/dsigma + B/N dR/dsigma) dsigma/dphi),   g = sum over b of delta[b][r] x[b][k], w
-//   drawn again; for the Gaussian law dw/dmu = 1 and dw/dsigma = xi.
+//   mu  <- Adam(mu,  g dw/dmu + lambda B/N sign(mu) + B/N dP/dmu), P the cost of the prior,
+//   phi <- Adam(phi, (g dw/dsigma + B/N (dR/dsigma + dP/dsigma)) dsigma/dphi),
+//   g = sum over b of delta[b][r] x[b][k], w drawn again; for the Gaussian law dw/dmu = 1 and dw/dsigma = xi.
 //
 // A thread owns one quad: its four gradients, its one Philox block, its four parameters of each kind. A warp
 // covers 64 consecutive columns of two rows, so that its accesses are whole lines. All layers go in one
@@ -29,25 +29,31 @@ constexpr int kBlocks = 4;
 }
 
 /// Updates the parameters at offset `at`, whose weight has the gradient `g` and was drawn from `noise`.
-template <bool kOtherLaws, class T>
+template <bool kRare, class T>
 __device__ inline void update_weight(const Parameters<T>& parameters, std::int64_t at, T g, T noise,
                                      bool noisy, const NetworkConstants<T>& constants,
                                      const detail::AdamRates<T>& rates) {
-  T mu_gradient = g, sigma_slope = noise;
-  if constexpr (kOtherLaws) {
+  T mu_gradient = g, sigma_slope = noise, prior_slope = 0;
+  if constexpr (kRare) {
     if (noisy && constants.law != NoiseLaw::gaussian) {
-      const detail::Weight<T> w =
-          draw_weight<kOtherLaws>(constants.law, constants.vesicles, parameters.mu[at],
-                                  detail::softplus(parameters.phi[at]).value, noise);
+      const detail::Weight<T> w = draw_weight<kRare>(constants.law, constants.vesicles, parameters.mu[at],
+                                                     detail::softplus(parameters.phi[at]).value, noise);
       mu_gradient = g * w.mu_slope;
       sigma_slope = w.sigma_slope;
     }
+    if (constants.inverse_scale != 0) {
+      const auto prior = detail::laplace_gradient(
+          parameters.mu[at], detail::softplus(parameters.phi[at]).value, constants.inverse_scale);
+      mu_gradient = mu_gradient + prior.mu;
+      prior_slope = prior.sigma;
+    }
   }
   update_mu(parameters, at, mu_gradient, constants, rates);
-  update_phi(parameters, at, g, sigma_slope, constants, rates);
+  update_phi<kRare>(parameters, at, g, sigma_slope, prior_slope, constants, rates);
 }
 
-template <class T, bool kOtherLaws>
+/// kRare: a network may have a law that is not Gaussian, or a Laplace prior.
+template <class T, bool kRare>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     parameter_update_kernel(const __grid_constant__ ParameterUpdate<T> args) {
   const int network = static_cast<int>(blockIdx.z);
@@ -68,12 +74,12 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   const NoiseSource noise = noise_source(constants, step, layer.tensor, args.draw.purpose);
   Quad<T> drawn{};
   if (args.draw.noisy)
-    drawn = quad_noise<kOtherLaws, T>(constants.law, quad_words(noise, row / 2, column / 2, layer.columns));
+    drawn = quad_noise<kRare, T>(constants.law, quad_words(noise, row / 2, column / 2, layer.columns));
   const std::int64_t origin = network * update.parameters.network_stride;
   for_elements(layer, row, column, [&](int i, int j) {
     const std::int64_t at = origin + offset_of(layer, row + i, column + j);
-    update_weight<kOtherLaws>(update.parameters, at, g.of[i][j], drawn.of[i][j], args.draw.noisy, constants,
-                              progress.adam);
+    update_weight<kRare>(update.parameters, at, g.of[i][j], drawn.of[i][j], args.draw.noisy, constants,
+                         progress.adam);
   });
 }
 
@@ -92,8 +98,9 @@ LaunchShape parameter_update_shape(const ParameterUpdate<T>& args) {
 
 template <class T>
 void parameter_update(const ParameterUpdate<T>& args, cudaStream_t stream) {
-  const auto kernel =
-      args.networks.other_laws ? parameter_update_kernel<T, true> : parameter_update_kernel<T, false>;
+  // A kernel of its own, so that the others do not pay for rare things in registers.
+  const bool rare = args.networks.other_laws || args.networks.any_laplace;
+  const auto kernel = rare ? parameter_update_kernel<T, true> : parameter_update_kernel<T, false>;
   launch("parameter_update", kernel, parameter_update_shape(args), stream, args);
 }
 

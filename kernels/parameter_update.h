@@ -13,9 +13,9 @@ namespace ensyn::kernels {
 inline constexpr int kMaxUpdateLayers = 8;
 
 /// With g = dL/dw summed over the minibatch, the step of Adam on mu with
-///   g dw/dmu + lambda B/N sign(mu) + mu / s^2 B/N
-/// and on phi with (g dw/dsigma + B/N dR/dsigma) dsigma/dphi, w drawn again. Networks whose weights share a
-/// phi are left to `homogeneous_update`.
+///   g dw/dmu + B/N (lambda sign(mu) + dP/dmu), P the cost of the prior,
+/// and on phi with (g dw/dsigma + B/N (dR/dsigma + dP/dsigma)) dsigma/dphi, w drawn again. Networks whose
+/// weights share a phi are left to `homogeneous_update`.
 template <class T>
 struct ParameterUpdate {
   Networks<T> networks;

@@ -35,6 +35,8 @@ constexpr Named<Mechanism> kMechanisms[] = {{Mechanism::calcium, "calcium"},
                                             {Mechanism::trafficking, "trafficking"}};
 constexpr Named<Objective> kObjectives[] = {{Objective::energy, "energy"},
                                             {Objective::variational, "variational"}};
+constexpr Named<Prior> kPriors[] = {
+    {Prior::flat, "flat"}, {Prior::gaussian, "gaussian"}, {Prior::laplace, "laplace"}};
 constexpr Named<Precision> kPrecisions[] = {{Precision::single_precision, "single"},
                                             {Precision::double_precision, "double"}};
 constexpr Named<Activation> kActivations[] = {{Activation::relu, "relu"}};
@@ -169,6 +171,11 @@ void validate_network(const NetworkConfig& value, const std::string& prefix) {
   if (!(value.prior_sigma > 0)) {
     reject(prefix + "prior_sigma", shown(value.prior_sigma), "greater than 0 (infinity is a flat prior)");
   }
+  if (value.prior != Prior::gaussian && std::isfinite(value.prior_sigma)) {
+    throw ConfigError(prefix + "prior_sigma = " + shown(value.prior_sigma) + " with a prior that is " +
+                      std::string(name(value.prior)) + ": it belongs to the gaussian prior; leave it out");
+  }
+  require_positive(prefix + "prior_scale", value.prior_scale);
   require_not_negative(prefix + "lambda", value.lambda);
   validate_adam(value.adam, prefix + "adam.");
   require_not_negative(prefix + "mu_range", value.mu_range);
@@ -216,7 +223,9 @@ void add(std::string& out, const std::string& prefix, const NetworkConfig& value
   if (value.costs.empty()) {
     line(out, prefix + "costs", std::string("none"));
   }
+  line(out, prefix + "prior", name(value.prior));
   line(out, prefix + "prior_sigma", value.prior_sigma);
+  line(out, prefix + "prior_scale", value.prior_scale);
   line(out, prefix + "lambda", value.lambda);
   line(out, prefix + "adam.learning_rate", value.adam.learning_rate);
   line(out, prefix + "adam.beta1", value.adam.beta1);
@@ -254,6 +263,9 @@ std::string_view name(Mechanism value) noexcept {
 std::string_view name(Objective value) noexcept {
   return name_in(kObjectives, value);
 }
+std::string_view name(Prior value) noexcept {
+  return name_in(kPriors, value);
+}
 std::string_view name(Precision value) noexcept {
   return name_in(kPrecisions, value);
 }
@@ -283,6 +295,9 @@ Mechanism mechanism_from(std::string_view text) {
 }
 Objective objective_from(std::string_view text) {
   return value_in(kObjectives, "objective", text);
+}
+Prior prior_from(std::string_view text) {
+  return value_in(kPriors, "prior", text);
 }
 Precision precision_from(std::string_view text) {
   return value_in(kPrecisions, "precision", text);

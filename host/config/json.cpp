@@ -181,7 +181,9 @@ ordered_json json_of(const NetworkConfig& value) {
           {"vesicles", value.vesicles},
           {"objective", name(value.objective)},
           {"costs", std::move(costs)},
+          {"prior", name(value.prior)},
           {"prior_sigma", std::isinf(value.prior_sigma) ? ordered_json() : ordered_json(value.prior_sigma)},
+          {"prior_scale", value.prior_scale},
           {"lambda", value.lambda},
           {"adam",
            {{"learning_rate", value.adam.learning_rate},
@@ -250,6 +252,8 @@ void apply_json(const json& object, const std::string& path, NetworkConfig& valu
       [&](const json& item, const std::string& where) {
         apply_cost(item, where + ".", value.costs.emplace_back());
       });
+  reader.read("prior", value.prior, &prior_from);
+  reader.read("prior_scale", value.prior_scale);
   if (const json* prior = reader.find("prior_sigma")) {
     value.prior_sigma = std::numeric_limits<double>::infinity();
     if (!prior->is_null()) {

@@ -124,12 +124,13 @@ ENSYN_FN Vec<T> update_mu(T* p, Vec<T> gradient, const cpu::UpdateRates<T>& rate
   return mu;
 }
 
+/// `cost_slope` is the gradient of the costs in phi.
 template <class T>
-ENSYN_FN Vec<T> update_phi(T* p, Vec<T> gradient, const cpu::UpdateRates<T>& rates) {
+ENSYN_FN Vec<T> update_phi(T* p, Vec<T> gradient, Vec<T> cost_slope, const cpu::UpdateRates<T>& rates) {
   Vec<T> phi = load(p + cpu::kPhi * kBlock);
   Vec<T> m = load(p + cpu::kPhiMoment1 * kBlock), v = load(p + cpu::kPhiMoment2 * kBlock);
   const Vec<T> slope = load(p + cpu::kNoiseSlope * kBlock);
-  adam(phi, m, v, fused(gradient, slope, load(p + cpu::kCostSlope * kBlock)), rates.adam);
+  adam(phi, m, v, fused(gradient, slope, cost_slope), rates.adam);
   store(phi, p + cpu::kPhi * kBlock);
   store(m, p + cpu::kPhiMoment1 * kBlock);
   store(v, p + cpu::kPhiMoment2 * kBlock);
@@ -161,7 +162,8 @@ struct Position {
         offset(offset_of(row, group.blocks * kBlock) + static_cast<std::size_t>(column)) {}
 };
 
-template <bool kUpdate, bool kSample, NoiseLaw kLaw, int kWidth, class T>
+/// kLaplace: the gradient of a Laplace prior counts, which is found at the update.
+template <bool kUpdate, bool kSample, bool kLaplace, NoiseLaw kLaw, int kWidth, class T>
 ENSYN_FN void advance_stretch(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>* update,
                               const cpu::UpdateRates<T>& rates, const cpu::CostRates<T>& cost,
                               const cpu::SampleOutput<T>* sample, int column) {
@@ -185,8 +187,16 @@ ENSYN_FN void advance_stretch(const cpu::RowGroup<T>& group, const cpu::UpdateIn
         if constexpr (!kSample) {
           if (group.mu_slope != nullptr) mu_gradient = gradient * load(group.mu_slope + at.offset);
         }
+        Vec<T> cost_slope = load(p.of[k] + cpu::kCostSlope * kBlock);
+        if constexpr (kLaplace) {
+          const Softplus<Vec<T>> sigma = softplus(load(p.of[k] + cpu::kPhi * kBlock));
+          const auto prior =
+              laplace_gradient(load(p.of[k] + cpu::kMu * kBlock), sigma.value, rates.inverse_scale);
+          mu_gradient = mu_gradient + prior.mu;
+          cost_slope = fused(prior.sigma, sigma.derivative, cost_slope);
+        }
         mu.v[k] = update_mu(p.of[k], mu_gradient, rates).v[0];
-        phi.v[k] = update_phi(p.of[k], gradient, rates).v[0];
+        phi.v[k] = update_phi(p.of[k], gradient, cost_slope, rates).v[0];
       } else {
         mu.v[k] = load(p.of[k] + cpu::kMu * kBlock).v[0];
         phi.v[k] = load(p.of[k] + cpu::kPhi * kBlock).v[0];
@@ -219,31 +229,46 @@ template <class T>
 HWY_ATTR void advance_heterogeneous(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>* update,
                                     const cpu::UpdateRates<T>& rates, const cpu::CostRates<T>& cost,
                                     const cpu::SampleOutput<T>* sample) {
-  if (update != nullptr && sample != nullptr && sample->law == NoiseLaw::gaussian) {
+  const bool laplace = rates.inverse_scale != T(0);
+  if (update != nullptr && sample != nullptr && sample->law == NoiseLaw::gaussian && !laplace) {
     for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-      advance_stretch<true, true, NoiseLaw::gaussian, kWidth>(group, update, rates, cost, sample, column);
+      advance_stretch<true, true, false, NoiseLaw::gaussian, kWidth>(group, update, rates, cost, sample,
+                                                                     column);
     });
     return;
   }
-  // The other laws go over the rows twice, which costs little beside their draws and spares a third of the
-  // variants to compile.
-  if (update != nullptr) {
+  // The other laws and the Laplace prior go over the rows twice, which costs little beside their draws and
+  // spares many variants to compile.
+  if (update != nullptr && laplace) {
     for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-      advance_stretch<true, false, NoiseLaw::gaussian, kWidth>(group, update, rates, cost, sample, column);
+      advance_stretch<true, false, true, NoiseLaw::gaussian, kWidth>(group, update, rates, cost, sample,
+                                                                     column);
+    });
+  } else if (update != nullptr) {
+    for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
+      advance_stretch<true, false, false, NoiseLaw::gaussian, kWidth>(group, update, rates, cost, sample,
+                                                                      column);
     });
   }
   if (sample == nullptr) return;
   with_law(sample->law, [&]<NoiseLaw kLaw>() HWY_ATTR {
     for_stretches<T>(group.blocks, [&]<int kWidth>(int column) HWY_ATTR {
-      advance_stretch<false, true, kLaw, kWidth>(group, update, rates, cost, sample, column);
+      advance_stretch<false, true, false, kLaw, kWidth>(group, update, rates, cost, sample, column);
     });
   });
 }
 
+/// `x` in the columns that a row has, 0 in its padding; `column` is that of the first lane.
+template <class T>
+ENSYN_FN Vec<T> inside(Vec<T> x, int column, int columns) {
+  const Vec<T> number{{hn::Iota(Tag<T>(), static_cast<T>(column))}};
+  return select(less(number, constant<Vec<T>>(static_cast<T>(columns))), x, constant<Vec<T>>(0));
+}
+
 /// kSums is 1, for a sum over all rows, or kRowGroup.
-template <int kSums, class T>
+template <int kSums, bool kLaplace, class T>
 HWY_ATTR void update_shared_rows(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>& update,
-                                 const cpu::UpdateRates<T>& rates, T* result) {
+                                 const cpu::UpdateRates<T>& rates, const cpu::SharedUpdate<T>& shared) {
   constexpr int kRowsPerSum = kRowGroup / kSums;
   // 16 partial sums, each over one column of all blocks and rows in the order of columns, then rows: the same
   // whatever the vector's width.
@@ -259,8 +284,16 @@ HWY_ATTR void update_shared_rows(const cpu::RowGroup<T>& group, const cpu::Updat
         ENSYN_UNROLL
         for (int row = s * kRowsPerSum; row < (s + 1) * kRowsPerSum; ++row) {
           T* p = field_of(group, cpu::kSharedFields, row, at);
-          update_mu(p, g.of[row][v], rates);
-          total = fused(g.of[row][v], load(p + cpu::kSharedNoise * kBlock), total);
+          if constexpr (kLaplace) {
+            const auto prior = laplace_gradient(load(p + cpu::kMu * kBlock),
+                                                constant<Vec<T>>(shared.sigma[row]), rates.inverse_scale);
+            update_mu(p, g.of[row][v] + prior.mu, rates);
+            total = fused(g.of[row][v], load(p + cpu::kSharedNoise * kBlock), total);
+            if (row < shared.rows) total = total + inside<T>(prior.sigma, at, group.columns);
+          } else {
+            update_mu(p, g.of[row][v], rates);
+            total = fused(g.of[row][v], load(p + cpu::kSharedNoise * kBlock), total);
+          }
         }
         store(total, sum);
       }
@@ -269,17 +302,23 @@ HWY_ATTR void update_shared_rows(const cpu::RowGroup<T>& group, const cpu::Updat
   for (int s = 0; s < kSums; ++s) {
     Vec<T> parts[kVectors<T>];
     for (int v = 0; v < kVectors<T>; ++v) parts[v] = load(sums[s] + v * kLanes<T>);
-    result[s] = sum_of_block(parts);
+    shared.sums[s] = sum_of_block(parts);
   }
 }
 
 template <class T>
 HWY_ATTR void update_shared(const cpu::RowGroup<T>& group, const cpu::UpdateInput<T>& update,
-                            const cpu::UpdateRates<T>& rates, bool by_row, T* sums) {
-  if (by_row) {
-    update_shared_rows<kRowGroup>(group, update, rates, sums);
+                            const cpu::UpdateRates<T>& rates, const cpu::SharedUpdate<T>& shared) {
+  if (rates.inverse_scale != T(0)) {
+    if (shared.by_row) {
+      update_shared_rows<kRowGroup, true>(group, update, rates, shared);
+    } else {
+      update_shared_rows<1, true>(group, update, rates, shared);
+    }
+  } else if (shared.by_row) {
+    update_shared_rows<kRowGroup, false>(group, update, rates, shared);
   } else {
-    update_shared_rows<1>(group, update, rates, sums);
+    update_shared_rows<1, false>(group, update, rates, shared);
   }
 }
 

@@ -35,6 +35,18 @@ struct UpdateRates {
   AdamRates<T> adam;
   T magnitude = 0;         ///< lambda B/N
   T inverse_variance = 0;  ///< of the prior, times B/N
+  T inverse_scale = 0;     ///< of the Laplace prior, times B/N; 0 for another
+};
+
+/// What an update of rows that share their phi is told and tells besides.
+template <class T>
+struct SharedUpdate {
+  const T* sigma = nullptr;  ///< of each of the kRowGroup rows
+  int rows = 0;              ///< of the group, that are not padding
+  bool by_row = false;       ///< each row has its own sum
+  /// Sum over the group's elements, or over each row, of the gradient in sigma: dL/dw * noise, and that of
+  /// the Laplace prior.
+  T* sums = nullptr;
 };
 
 template <class T>
@@ -137,10 +149,9 @@ struct KernelTable {
   /// new weights.
   void (*advance_heterogeneous)(const RowGroup<T>&, const UpdateInput<T>* update, const UpdateRates<T>&,
                                 const CostRates<T>&, const SampleOutput<T>* sample);
-  /// Adam on mu of a row group whose weights share their phi. `sums` gets the sum over the group's elements
-  /// of gradient * noise, or with `by_row` that of each of its kRowGroup rows.
-  void (*update_shared)(const RowGroup<T>&, const UpdateInput<T>&, const UpdateRates<T>&, bool by_row,
-                        T* sums);
+  /// Adam on mu of a row group whose weights share their phi.
+  void (*update_shared)(const RowGroup<T>&, const UpdateInput<T>&, const UpdateRates<T>&,
+                        const SharedUpdate<T>&);
   /// New weights of such a row group; `sigma` is that of each of its rows.
   void (*sample_shared)(const RowGroup<T>&, const T* sigma, const SampleOutput<T>&);
   /// Weights of a row group given as rows x stride arrays; `state` of the group is

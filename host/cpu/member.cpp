@@ -111,7 +111,8 @@ UpdateRates<T> Member<T>::update_rates(std::uint64_t step) const {
   const AdamConfig& adam = config_.adam;
   return {.adam = detail::adam_rates<T>(adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon, step),
           .magnitude = constants_.magnitude,
-          .inverse_variance = constants_.inverse_variance};
+          .inverse_variance = constants_.inverse_variance,
+          .inverse_scale = constants_.inverse_scale};
 }
 
 template <class T>

@@ -125,9 +125,13 @@ void Trainer<T>::update_shared(std::uint64_t step) {
   const std::size_t first = team_.shares_[rank], end = team_.shares_[rank + 1];
   for (std::size_t i = first; i < end; ++i) {
     const auto [layer, group] = team_.items_[i];
-    kernels_.update_shared(member_.row_group(layer, group),
-                           update_input(static_cast<std::size_t>(layer), group, step), rates, groups.by_row(),
-                           team_.noise_gradients_.data() + i * kRowGroup);
+    const auto sigma = row_sigmas(layer, group);
+    kernels_.update_shared(
+        member_.row_group(layer, group), update_input(static_cast<std::size_t>(layer), group, step), rates,
+        {.sigma = sigma.data(),
+         .rows = member_.shapes()[static_cast<std::size_t>(layer)].rows - group * kRowGroup,
+         .by_row = groups.by_row(),
+         .sums = team_.noise_gradients_.data() + i * kRowGroup});
   }
   std::vector<double> sums(groups.count());
   const auto add = [&](std::size_t i) {
@@ -152,16 +156,15 @@ void Trainer<T>::update_shared(std::uint64_t step) {
 }
 
 template <class T>
-void Trainer<T>::sample_shared(const RowGroup<T>& rows, int layer, int group,
-                               const SampleOutput<T>& out) const {
-  T sigma[kRowGroup];
-  for (int r = 0; r < kRowGroup; ++r) {
+std::array<T, kRowGroup> Trainer<T>::row_sigmas(int layer, int group) const {
+  std::array<T, kRowGroup> sigma;
+  for (std::size_t r = 0; r < kRowGroup; ++r) {
     // What lies behind the last row is padding.
-    const int row =
-        std::min(group * kRowGroup + r, member_.shapes()[static_cast<std::size_t>(layer)].rows - 1);
+    const int row = std::min(group * kRowGroup + static_cast<int>(r),
+                             member_.shapes()[static_cast<std::size_t>(layer)].rows - 1);
     sigma[r] = shared_sigma_[member_.groups().of(layer, row)];
   }
-  kernels_.sample_shared(rows, sigma, out);
+  return sigma;
 }
 
 template <class T>
@@ -189,7 +192,7 @@ void Trainer<T>::advance(const std::uint64_t* updated, const std::uint64_t* samp
                                                 row * static_cast<std::size_t>(member_.shapes()[l].stride()));
     }
     if (shared) {
-      sample_shared(rows, layer, group, out);
+      kernels_.sample_shared(rows, row_sigmas(layer, group).data(), out);
     } else {
       UpdateInput<T> input;
       if (updated != nullptr) input = update_input(l, group, *updated);

@@ -8,6 +8,7 @@
 /// over them is needed between update and noise, hence one barrier more.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -78,7 +79,8 @@ class Trainer {
   /// weights of step `sampled`, if any.
   void advance(const std::uint64_t* updated, const std::uint64_t* sampled);
   void update_shared(std::uint64_t step);
-  void sample_shared(const RowGroup<T>& rows, int layer, int group, const SampleOutput<T>& out) const;
+  /// sigma of each row of a row group, where weights share it.
+  [[nodiscard]] std::array<T, kRowGroup> row_sigmas(int layer, int group) const;
   void forward_first_group(int group, const T* weights, std::uint64_t step);
   void examples_pass(std::uint64_t step);
   void loss(std::uint64_t step);

@@ -59,6 +59,7 @@ NetworkConstants<T> constants_of(const NetworkConfig& config, std::uint32_t stre
   constants.epsilon = config.adam.epsilon;
   constants.magnitude = step.magnitude;
   constants.inverse_variance = step.inverse_variance;
+  constants.inverse_scale = step.inverse_scale;
   std::copy(step.terms.begin(), step.terms.end(), constants.terms);
   constants.term_count = static_cast<int>(step.terms.size());
   constants.sharing = sharing_of(config.noise);
@@ -133,6 +134,7 @@ DeviceNetworks<T>::DeviceNetworks(const PopulationConfig& config, double fractio
   for (const NetworkConfig& member : configs_) {
     (member.noise == NoiseKind::heterogeneous ? any_heterogeneous_ : any_shared_) = true;
     if (member.noise == NoiseKind::per_neuron) any_by_row_ = true;
+    if (step_constants<T>(member, fraction).inverse_scale != 0) any_laplace_ = true;
   }
   const std::size_t fields = any_heterogeneous_ ? kFields : kFields / 2;
   state_ =
@@ -191,6 +193,7 @@ kernels::Networks<T> DeviceNetworks<T>::all() const {
   networks.other_laws = std::any_of(configs_.begin(), configs_.end(), [](const NetworkConfig& member) {
     return member.law != NoiseLaw::gaussian;
   });
+  networks.any_laplace = any_laplace_;
   return networks;
 }
 

@@ -68,7 +68,7 @@ class DeviceNetworks {
   std::vector<kernels::Layer> layers_;
   std::vector<std::int64_t> offsets_;  ///< of each layer within a network
   std::int64_t network_stride_ = 0;
-  bool any_heterogeneous_ = false, any_shared_ = false, any_by_row_ = false;
+  bool any_heterogeneous_ = false, any_shared_ = false, any_by_row_ = false, any_laplace_ = false;
   DeviceBuffer<T> state_;
   std::vector<std::size_t> first_phi_;  ///< of each member, and behind the last
   DeviceBuffer<T> shared_phi_;

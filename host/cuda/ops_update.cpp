@@ -39,6 +39,8 @@ kernels::Networks<T> updated_network(const ArgumentCheck& check, const Update<T>
   kernels::NetworkConstants<T>& constants = networks.one_constants;
   constants.magnitude = settings.magnitude;
   constants.inverse_variance = settings.inverse_variance;
+  constants.inverse_scale = settings.inverse_scale;
+  networks.any_laplace = settings.inverse_scale != 0;
   std::copy(settings.terms.begin(), settings.terms.end(), constants.terms);
   constants.term_count = static_cast<int>(settings.terms.size());
   if (args.config.noise == NoiseKind::homogeneous) constants.sharing = kernels::Sharing::network;
@@ -155,6 +157,7 @@ void run(const HomogeneousUpdate<T>& args, cudaStream_t stream) {
   for (const auto& launch : launches) {
     kernels::HomogeneousUpdate<T> kernel;
     kernel.update = launch;
+    kernel.update.networks.shared_phi = args.shared_phi;
     kernel.partial_sums = partial_sums + done;
     kernel.partial_sum_stride = kernels::partial_sum_count(launch);
     kernels::homogeneous_update(kernel, stream);

@@ -236,6 +236,9 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kReplaces = 
     {"rho", {"mechanism", "cost"}},
     {"mechanism", {"rho", "cost"}},
     {"c", {"cost"}},
+    {"prior", {"prior_sigma", "prior_scale"}},
+    {"prior_scale", {"prior_sigma"}},
+    {"prior_sigma", {"prior", "prior_scale"}},
     {"data", {"dataset"}},
     {"dataset", {"data"}},
 };
@@ -301,7 +304,7 @@ void Values::overlay(const Values& over) {
   if (kind == "variational") {
     for (const char* old : {"rho", "mechanism", "c", "cost"}) drop(old);
   } else if (kind == "energy") {
-    drop("prior_sigma");
+    for (const char* old : {"prior", "prior_scale", "prior_sigma"}) drop(old);
   }
   if (over.has("law")) drop("vesicles");
   for (const auto& [key, entry] : over.entries_) entries_[key] = entry;

@@ -69,8 +69,11 @@ OptionTable network_options() {
       {"vesicles", Kind::whole, "N", std::to_string(network.vesicles),
        "of the binomial law, N of which each may be released; at most " + std::to_string(kMostVesicles), 1},
       {"objective", Kind::text, "NAME", std::string(name(network.objective)), "energy or variational"},
-      {"prior_sigma", Kind::real, "S", "flat", "SD of the weights' prior; variational objective only", 0,
-       true},
+      {"prior", Kind::text, "NAME", "flat",
+       "of each weight: flat, gaussian or laplace; variational objective only"},
+      {"prior_scale", Kind::real, "S", "", "SD of the gaussian prior, or scale of the laplace one (mean |w|)",
+       0, true},
+      {"prior_sigma", Kind::real, "S", "", "short for --prior gaussian --prior-scale S", 0, true},
       {"mu_range", Kind::real, "R", text(network.mu_range), "mu starts uniformly in (-R, R)", 0},
       {"sigma_init", Kind::real, "S", text(network.sigma_init), "sigma starts here", 0, true},
   };
@@ -165,14 +168,41 @@ std::vector<CostTerm> cost_terms(const Values& values) {
 
 }  // namespace
 
+namespace {
+
+void take_prior(const Values& values, NetworkConfig& network) {
+  if (values.has("prior_sigma")) {
+    for (const char* key : {"prior", "prior_scale"}) {
+      if (values.has(key)) {
+        throw ConfigError(values.origin(key) + " beside " + values.origin("prior_sigma") +
+                          ": give one of them");
+      }
+    }
+    network.prior_sigma = values.get("prior_sigma", network.prior_sigma);
+    return;
+  }
+  network.prior = values.named("prior", Prior::flat, prior_from);
+  if (network.prior == Prior::flat && values.has("prior_scale")) {
+    throw ConfigError(values.origin("prior_scale") +
+                      " has no meaning for a flat prior: give --prior gaussian or laplace with it");
+  }
+  if (network.prior != Prior::flat && !values.has("prior_scale")) {
+    throw ConfigError("--prior " + std::string(name(network.prior)) + " needs its scale: give --prior-scale");
+  }
+  double& scale = network.prior == Prior::gaussian ? network.prior_sigma : network.prior_scale;
+  scale = values.get("prior_scale", scale);
+}
+
+}  // namespace
+
 NetworkConfig network_config(const Values& values) {
   NetworkConfig network;
   network.seed = values.get("seed", network.seed);
   network.noise = values.named("noise", network.noise, noise_kind_from);
   network.objective = values.named("objective", network.objective, objective_from);
   const bool variational = network.objective == Objective::variational;
-  const std::vector<const char*> moot =
-      variational ? std::vector{"rho", "mechanism", "c", "cost"} : std::vector{"prior_sigma"};
+  const std::vector<const char*> moot = variational ? std::vector{"rho", "mechanism", "c", "cost"}
+                                                    : std::vector{"prior", "prior_scale", "prior_sigma"};
   for (const char* key : moot) {
     if (values.has(key)) {
       throw ConfigError(values.origin(key) + " has no meaning for the " +
@@ -187,7 +217,7 @@ NetworkConfig network_config(const Values& values) {
   }
   network.vesicles = values.get("vesicles", network.vesicles);
   network.costs = variational ? std::vector<CostTerm>{} : cost_terms(values);
-  network.prior_sigma = values.get("prior_sigma", network.prior_sigma);
+  if (variational) take_prior(values, network);
   network.lambda = values.get("lambda", network.lambda);
   network.adam.learning_rate = values.get("lr", network.adam.learning_rate);
   network.mu_range = values.get("mu_range", network.mu_range);
@@ -306,7 +336,12 @@ nlohmann::ordered_json to_json(const TrainSettings& settings) {
   } else if (network.costs.size() > 1) {
     for (const CostTerm& term : network.costs) result["cost"].push_back({{"rho", term.rho}, {"c", term.c}});
   }
-  if (std::isfinite(network.prior_sigma)) result["prior_sigma"] = network.prior_sigma;
+  if (network.prior == Prior::laplace) {
+    result["prior"] = name(network.prior);
+    result["prior_scale"] = network.prior_scale;
+  } else if (std::isfinite(network.prior_sigma)) {
+    result["prior_sigma"] = network.prior_sigma;
+  }
   result["lambda"] = network.lambda;
   result["mu_range"] = network.mu_range;
   result["sigma_init"] = network.sigma_init;

@@ -31,6 +31,9 @@ enum class Mechanism { calcium, membrane, actin, trafficking };
 /// What is added to the negative log likelihood: an energy cost, or minus the entropy (the ELBO).
 enum class Objective { energy, variational };
 
+/// Prior on each weight, of the variational objective: none, N(0, prior_sigma^2), or Laplace(0, prior_scale).
+enum class Prior { flat, gaussian, laplace };
+
 /// Element type of parameters and arithmetic.
 enum class Precision { single_precision, double_precision };
 
@@ -54,6 +57,7 @@ enum class DeviceKind { automatic, cpu, cuda };
 [[nodiscard]] ENSYN_API std::string_view name(NoiseLaw value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Mechanism value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Objective value) noexcept;
+[[nodiscard]] ENSYN_API std::string_view name(Prior value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Precision value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Activation value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Likelihood value) noexcept;
@@ -66,6 +70,7 @@ enum class DeviceKind { automatic, cpu, cuda };
 [[nodiscard]] ENSYN_API NoiseLaw noise_law_from(std::string_view text);
 [[nodiscard]] ENSYN_API Mechanism mechanism_from(std::string_view text);
 [[nodiscard]] ENSYN_API Objective objective_from(std::string_view text);
+[[nodiscard]] ENSYN_API Prior prior_from(std::string_view text);
 [[nodiscard]] ENSYN_API Precision precision_from(std::string_view text);
 [[nodiscard]] ENSYN_API Activation activation_from(std::string_view text);
 [[nodiscard]] ENSYN_API Likelihood likelihood_from(std::string_view text);
@@ -120,10 +125,13 @@ struct ENSYN_API NetworkConfig {
   Objective objective = Objective::energy;
   /// Terms of the energy objective; may be empty (no reliability cost).
   std::vector<CostTerm> costs = std::vector<CostTerm>(1);
-  /// SD of the Gaussian prior on each weight, of the variational objective; infinity is a flat prior. It acts
-  /// on mu (mu^2/2s^2) and sigma (sigma^2/2s^2).
-  double prior_sigma = std::numeric_limits<double>::infinity();
-  double lambda = 0.01;  ///< weight of sum |mu|, >= 0
+  /// Of the variational objective. Its cost is the expectation of minus its logarithm: (mu^2 + sigma^2) /
+  /// 2s^2 for the Gaussian one, E|w| / b = (sigma sqrt(2/pi) e^(-t^2) + mu erf(t)) / b with t = mu / (sigma
+  /// sqrt 2) for the Laplace one.
+  Prior prior = Prior::gaussian;
+  double prior_sigma = std::numeric_limits<double>::infinity();  ///< s, > 0; infinity is a flat prior
+  double prior_scale = 1.0;                                      ///< b, > 0
+  double lambda = 0.01;                                          ///< weight of sum |mu|, >= 0
   AdamConfig adam;
   double mu_range = 0.1;     ///< mu starts Uniform(-mu_range, mu_range); >= 0
   double sigma_init = 1e-4;  ///< sigma starts here; > 0

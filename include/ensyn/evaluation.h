@@ -46,6 +46,9 @@ struct Energy {
           ///< (of rho -> 0, -sum log sigma, when there is none or the objective is variational)
   double reliability_cost = 0;  ///< R(sigma) over all parameters, biases included
   double magnitude_cost = 0;    ///< lambda * sum |mu| over all parameters, biases included
+  /// Of the variational objective, over all parameters: the expectation of minus the logarithm of the prior,
+  /// without its constant. The part sigma^2 / 2s^2 of a Gaussian prior stands in reliability_cost too.
+  double prior_cost = 0;
 };
 
 }  // namespace ensyn

@@ -19,15 +19,19 @@ __device__ inline void update_mu(const Parameters<T>& parameters, std::int64_t a
   parameters.mu_moment2[at] = v;
 }
 
-/// On phi at offset `at`, with the gradient of the loss in the weight `g` and dw/dsigma.
-template <class T>
+/// On phi at offset `at`, with the gradient of the loss in the weight `g`, dw/dsigma, and, with kPrior, that
+/// of a Laplace prior in sigma.
+template <bool kPrior, class T>
 __device__ inline void update_phi(const Parameters<T>& parameters, std::int64_t at, T g, T sigma_slope,
-                                  const NetworkConstants<T>& constants, const detail::AdamRates<T>& rates) {
+                                  T prior, const NetworkConstants<T>& constants,
+                                  const detail::AdamRates<T>& rates) {
   T phi = parameters.phi[at], m = parameters.phi_moment1[at], v = parameters.phi_moment2[at];
   const detail::Softplus<T> sigma = detail::softplus(phi);
   const T cost =
       detail::cost_gradient(sigma.value, constants.terms, constants.term_count, constants.inverse_variance);
-  detail::adam(phi, m, v, detail::fused(g, sigma_slope * sigma.derivative, cost * sigma.derivative), rates);
+  T cost_slope = cost * sigma.derivative;
+  if constexpr (kPrior) cost_slope = detail::fused(prior, sigma.derivative, cost_slope);
+  detail::adam(phi, m, v, detail::fused(g, sigma_slope * sigma.derivative, cost_slope), rates);
   parameters.phi[at] = phi;
   parameters.phi_moment1[at] = m;
   parameters.phi_moment2[at] = v;

@@ -103,6 +103,16 @@ struct WeightSource {
   NoiseSource noise;
 };
 
+/// phi and its moments of the group that a row belongs to, in a network whose weights share phi.
+template <class T>
+__device__ inline const T* shared_phi_of(const Networks<T>& networks, const NetworkConstants<T>& constants,
+                                         const Layer& layer, int row) {
+  const int group = constants.sharing == Sharing::row     ? layer.row_group + row
+                    : constants.sharing == Sharing::layer ? layer.layer_group
+                                                          : 0;
+  return networks.shared_phi + 3 * (constants.first_phi + group);
+}
+
 /// `minibatch` counts the independent minibatches of one launch.
 template <class T>
 __device__ inline WeightSource<T> weight_source(const Networks<T>& networks, int network, const Layer& layer,
@@ -123,10 +133,7 @@ __device__ inline WeightSource<T> weight_source(const Networks<T>& networks, int
     source.phi = phi + network * network_stride;
     return source;
   }
-  const int group = source.by_row                         ? layer.row_group
-                    : constants.sharing == Sharing::layer ? layer.layer_group
-                                                          : 0;
-  const T* shared = networks.shared_phi + 3 * (constants.first_phi + group);
+  const T* shared = shared_phi_of(networks, constants, layer, 0);
   if (source.by_row) {
     source.phi = shared;
   } else {

@@ -60,6 +60,8 @@ TEST(Config, UnknownNamesListTheAcceptedOnes) {
   expect_error<ConfigError>([] { (void)mechanism_from("Calcium"); },
                             {"mechanism 'Calcium'", "calcium, membrane, actin, trafficking"});
   expect_error<ConfigError>([] { (void)objective_from(""); }, {"objective ''", "energy, variational"});
+  expect_error<ConfigError>([] { (void)prior_from("normal"); },
+                            {"prior 'normal'", "flat, gaussian, laplace"});
   expect_error<ConfigError>([] { (void)precision_from("half"); }, {"precision 'half'", "single, double"});
   expect_error<ConfigError>([] { (void)activation_from("tanh"); }, {"activation 'tanh'", "relu"});
   expect_error<ConfigError>([] { (void)device_kind_from("gpu"); }, {"device 'gpu'", "auto, cpu, cuda"});
@@ -148,6 +150,10 @@ TEST(Config, BadNetworksNameTheMemberAndKey) {
       {[](NetworkConfig& n) { n.prior_sigma = 0; }, "prior_sigma = 0"},
       {[](NetworkConfig& n) { n.prior_sigma = -kInfinity; }, "prior_sigma = -inf"},
       {[](NetworkConfig& n) { n.prior_sigma = kNan; }, "prior_sigma = nan"},
+      {[](NetworkConfig& n) { n.prior_scale = 0; }, "prior_scale = 0"},
+      {[](NetworkConfig& n) { n.prior_scale = kInfinity; }, "prior_scale = inf"},
+      {[](NetworkConfig& n) { n.prior = Prior::laplace, n.prior_sigma = 2; }, "prior_sigma = 2"},
+      {[](NetworkConfig& n) { n.prior = Prior::flat, n.prior_sigma = 2; }, "prior_sigma = 2"},
       {[](NetworkConfig& n) { n.lambda = -0.01; }, "lambda = -0.01"},
       {[](NetworkConfig& n) { n.lambda = kNan; }, "lambda = nan"},
       {[](NetworkConfig& n) { n.lambda = kInfinity; }, "lambda = inf"},

@@ -26,7 +26,9 @@ PopulationConfig unusual() {
   member.vesicles = 9;
   member.objective = Objective::variational;
   member.costs = {{2.0 / 3.0, std::nextafter(1.0, 2.0)}, {0.1, 5e-324}};
+  member.prior = Prior::laplace;
   member.prior_sigma = 0.1 + 0.2;
+  member.prior_scale = 1.0 / 3.0;
   member.lambda = 1e-300;
   member.adam = {1.0 / 3.0, 0.1, 0.7, std::numeric_limits<double>::min()};
   member.mu_range = 1e22;

@@ -70,6 +70,11 @@ CONTRADICTIONS = [
     (["--data", "--dataset"], ["--data", "."]),
     (["--rho"], ["--objective", "variational", "--rho", "2"]),
     (["--prior-sigma"], ["--prior-sigma", "1"]),
+    (["--prior"], ["--prior", "laplace", "--prior-scale", "1"]),
+    (["--prior"], ["--objective", "variational", "--prior", "cauchy"]),
+    (["--prior laplace", "--prior-scale"], ["--objective", "variational", "--prior", "laplace"]),
+    (["--prior-scale", "flat"], ["--objective", "variational", "--prior-scale", "1"]),
+    (["--prior-sigma", "--prior"], ["--objective", "variational", "--prior-sigma", "1", "--prior", "laplace"]),
     (["--vesicles", "gaussian"], ["--vesicles", "3"]),
     (["vesicles", "64"], ["--law", "binomial", "--vesicles", "65"]),
     (["law", "homogeneous"], ["--law", "log-normal", "--noise", "homogeneous"]),
@@ -105,10 +110,10 @@ class Usage(DriverTest):
     def test_help_lists_the_flags(self):
         expected = {
             "train": "--data --dataset --hidden --rho --mechanism --c --cost --lambda --noise --law --vesicles --objective "
-            "--prior-sigma --mu-range --sigma-init --epochs --batch --lr --precision --seed --data-seed --samples "
+            "--prior --prior-scale --prior-sigma --mu-range --sigma-init --epochs --batch --lr --precision --seed --data-seed --samples "
             "--eval-batch --averaging --checkpoint-every --evaluate-every --limit-train --limit-test --resume "
             "--overwrite",
-            "sweep": "--data --dataset --hidden --rho --mechanism --c --lambda --noise --objective --prior-sigma "
+            "sweep": "--data --dataset --hidden --rho --mechanism --c --lambda --noise --objective --prior --prior-scale --prior-sigma "
             "--mu-range --sigma-init --epochs --batch --lr --precision --seed --data-seed --samples --eval-batch "
             "--averaging --checkpoint-every --networks-at-once --limit-train --limit-test --overwrite",
             "evaluate": "MODEL --data --dataset --samples --eval-batch --averaging --limit-test --seed",

@@ -39,6 +39,7 @@ class Chain {
     s.gaussian = gaussian;
     s.observation_sd = 0.7;
     s.prior_sigma = costs.prior_sigma;
+    s.laplace_scale = costs.laplace_scale;
     s.batch = kBatch;
     s.examples = 40;
     s.beta1 = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -105,7 +106,8 @@ std::vector<NamedCosts> all_costs() {
           {"calcium and actin", {{0.5, 0.75}, {4.0 / 3.0, 0.5}}},
           {"none", {}},
           {"variational", {}, true},
-          {"variational with prior", {}, true, 0.5}};
+          {"variational with prior", {}, true, 0.5},
+          {"laplace prior", {}, true, std::numeric_limits<double>::infinity(), 0.3}};
 }
 
 namespace {
@@ -151,6 +153,7 @@ NetworkConstants<T> constants_of(const Member& member, std::int64_t first_phi) {
   if (s.variational) {
     add_term(-fraction, -1);
     c.inverse_variance = static_cast<T>(fraction / (s.prior_sigma * s.prior_sigma));
+    if (s.laplace_scale > 0) c.inverse_scale = static_cast<T>(fraction / s.laplace_scale);
   } else {
     for (const oracle::Term& term : s.terms) add_term(-term.c * term.rho * fraction, -(term.rho + 1));
   }
@@ -212,6 +215,8 @@ Population<T>::Population(const std::vector<Member>& members)
       count_(static_cast<int>(members.size())),
       other_laws_(std::any_of(members.begin(), members.end(), has_other_law)),
       first_other_law_(has_other_law(members[0])),
+      any_laplace_(std::any_of(members.begin(), members.end(),
+                               [](const Member& m) { return m.settings.laplace_scale > 0; })),
       first_constants_(constants_of<T>(members[0], 0)),
       first_progress_(progress_of<T>(members[0].settings, members[0].step)) {}
 
@@ -223,6 +228,7 @@ Networks<T> Population<T>::view() const {
   networks.progress = progress.data();
   networks.shared_phi = shared.data();
   networks.other_laws = other_laws_;
+  networks.any_laplace = any_laplace_;
   return networks;
 }
 

@@ -168,6 +168,7 @@ struct NamedCosts {
   std::vector<oracle::Term> terms;
   bool variational = false;
   double prior_sigma = std::numeric_limits<double>::infinity();
+  double laplace_scale = 0;
 };
 [[nodiscard]] std::vector<NamedCosts> all_costs();
 
@@ -187,6 +188,7 @@ class Population {
  private:
   int count_;
   bool other_laws_, first_other_law_;
+  bool any_laplace_;
   NetworkConstants<T> first_constants_;
   NetworkProgress<T> first_progress_;
 };

@@ -123,6 +123,43 @@ TYPED_TEST(FormulasTest, LogOfOnePlus) {
   EXPECT_EQ(detail::log1p_unit(T(0)), T(0));
 }
 
+TYPED_TEST(FormulasTest, ErrorFunction) {
+  using T = TypeParam;
+  Worst<T> worst;
+  const auto check = [&](T x) { worst.add(x, detail::error_function(x), std::erf(exact(x))); };
+  this->sweep(-7, 7, check);
+  this->sweep(0.9, 1.1, check);
+  this->sweep_scale(1e-37, 1e37, check);
+  worst.expect_below(1.5);
+  const T infinity = std::numeric_limits<T>::infinity();
+  EXPECT_EQ(detail::error_function(T(0)), T(0));
+  EXPECT_EQ(detail::error_function(infinity), T(1));
+  EXPECT_EQ(detail::error_function(-infinity), T(-1));
+  EXPECT_TRUE(std::isnan(detail::error_function(std::numeric_limits<T>::quiet_NaN())));
+}
+
+/// Slopes of E|w| by differences of its closed form in long double.
+TYPED_TEST(FormulasTest, LaplaceGradient) {
+  using T = TypeParam;
+  const auto mean = [](long double mu, long double sigma) {
+    const long double t = mu / (sigma * std::numbers::sqrt2_v<long double>);
+    return sigma * std::sqrt(2 / std::numbers::pi_v<long double>) * std::exp(-t * t) + mu * std::erf(t);
+  };
+  for (const double mu : {-3.0, -0.25, 0.0, 1e-3, 0.75, 2.0}) {
+    for (const double sigma : {0.5, 1.0, 3.0}) {
+      const auto got = detail::laplace_gradient(static_cast<T>(mu), static_cast<T>(sigma), T(2));
+      const long double h = 1e-6L, m = static_cast<T>(mu), s = static_cast<T>(sigma);
+      const double tolerance = 1e-10 + 8 * static_cast<double>(std::numeric_limits<T>::epsilon());
+      EXPECT_NEAR(got.mu, static_cast<double>((mean(m + h, s) - mean(m - h, s)) / h), tolerance)
+          << mu << " " << sigma;
+      EXPECT_NEAR(got.sigma, static_cast<double>((mean(m, s + h) - mean(m, s - h)) / h), tolerance)
+          << mu << " " << sigma;
+    }
+  }
+  // Far from 0 it is a magnitude cost.
+  EXPECT_EQ(detail::laplace_gradient(T(-1), T(1e-3), T(0.5)).mu, T(-0.5));
+}
+
 TYPED_TEST(FormulasTest, SineAndCosineOfPi) {
   using T = TypeParam;
   // In units in the last place of numbers in [1/2, 1), since near its zeros a sine is as good as its

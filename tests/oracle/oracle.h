@@ -134,6 +134,7 @@ struct Settings {
   int vesicles = 5;
   std::vector<Term> terms;
   double prior_sigma = std::numeric_limits<double>::infinity();
+  double laplace_scale = 0;  ///< of a Laplace prior, where > 0
   double lambda = 0;
   double learning_rate = 1e-4;
   double beta1 = 0.9;
@@ -201,6 +202,8 @@ double gaussian_nll(const Settings& settings, const std::vector<double>& output,
 
 /// R(sigma) of one weight (without lambda |mu| and without the prior on mu), and its derivative.
 double reliability(const Settings& settings, double sigma);
+/// The expected cost of the prior on one weight, w ~ N(mu, sigma^2).
+double prior_cost(const Settings& settings, double mu, double sigma);
 double reliability_derivative(const Settings& settings, double sigma);
 
 /// The objective of one minibatch: NLL summed over it + (B/N) * all costs summed over all weights.
@@ -288,6 +291,7 @@ struct Energy {
   double reliability_sum = 0;
   double reliability_cost = 0;
   double magnitude_cost = 0;
+  double prior_cost = 0;
 };
 Energy energy(const Settings& settings, const Parameters& parameters);
 

@@ -104,6 +104,7 @@ Object describe(const oracle::Settings& s) {
       .add("variational", s.variational)
       .add("terms", s.terms)
       .add("prior_sigma", s.prior_sigma)
+      .add("laplace_scale", s.laplace_scale)
       .add("lambda", s.lambda)
       .add("learning_rate", s.learning_rate)
       .add("beta1", s.beta1)
@@ -226,7 +227,9 @@ std::vector<oracle::Settings> networks() {
   oracle::Settings per_layer = energy, per_neuron = energy;
   per_layer.scope = oracle::Scope::layer;
   per_neuron.scope = oracle::Scope::neuron;
-  return {energy, shared, variational, prior, shallow, per_layer, per_neuron};
+  oracle::Settings laplace = variational;
+  laplace.laplace_scale = 0.4;
+  return {laplace, energy, shared, variational, prior, shallow, per_layer, per_neuron};
 }
 
 }  // namespace

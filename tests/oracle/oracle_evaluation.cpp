@@ -226,6 +226,7 @@ Energy energy(const Settings& settings, const Parameters& parameters) {
       for (int column = 0; column < mu.columns; ++column) {
         const double sigma = sigma_at(settings, parameters, layer, row, column);
         result.reliability_cost += reliability(settings, sigma);
+        result.prior_cost += prior_cost(settings, mu.at(row, column), sigma);
         result.magnitude_cost += settings.lambda * std::abs(mu.at(row, column));
         const bool is_bias = column + 1 == mu.columns;
         if (is_bias) {

@@ -1,6 +1,7 @@
 // Forward, backward, costs and Adam.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -219,6 +220,26 @@ double mean_cost_derivative(const Settings& settings, double mu) {
   return settings.lambda * sign + prior;
 }
 
+/// E|w| / b of one weight, w ~ N(mu, sigma^2): the cost of a Laplace prior of scale b.
+double laplace_cost(const Settings& settings, double mu, double sigma) {
+  if (!(settings.laplace_scale > 0)) {
+    return 0;
+  }
+  const double t = mu / (std::sqrt(2.0) * sigma);
+  const double mean = sigma * std::sqrt(2 / std::acos(-1.0)) * std::exp(-t * t) + mu * std::erf(t);
+  return mean / settings.laplace_scale;
+}
+
+/// Its derivatives in mu and sigma.
+std::array<double, 2> laplace_slopes(const Settings& settings, double mu, double sigma) {
+  if (!(settings.laplace_scale > 0)) {
+    return {0, 0};
+  }
+  const double t = mu / (std::sqrt(2.0) * sigma);
+  return {std::erf(t) / settings.laplace_scale,
+          std::sqrt(2 / std::acos(-1.0)) * std::exp(-t * t) / settings.laplace_scale};
+}
+
 /// B / N: the costs are relative to the NLL of the whole training set.
 double cost_scale(const Settings& settings) {
   return static_cast<double>(settings.batch) / static_cast<double>(settings.examples);
@@ -313,6 +334,13 @@ void add_weight_gradient(const Settings& settings, const Layers& weights, const 
 
 }  // namespace
 
+double prior_cost(const Settings& settings, double mu, double sigma) {
+  const double gaussian = settings.variational
+                              ? (mu * mu + sigma * sigma) / (2 * settings.prior_sigma * settings.prior_sigma)
+                              : 0.0;
+  return gaussian + laplace_cost(settings, mu, sigma);
+}
+
 double objective(const Settings& settings, const Parameters& parameters, const Layers& noise,
                  const Data& data, const std::vector<std::uint32_t>& minibatch) {
   const Layers weights = sample_weights(settings, parameters, noise);
@@ -325,8 +353,9 @@ double objective(const Settings& settings, const Parameters& parameters, const L
     const Matrix& mu = parameters.mu[static_cast<std::size_t>(layer)];
     for (int row = 0; row < mu.rows; ++row) {
       for (int column = 0; column < mu.columns; ++column) {
-        costs += mean_cost(settings, mu.at(row, column)) +
-                 reliability(settings, sigma_at(settings, parameters, layer, row, column));
+        const double sigma = sigma_at(settings, parameters, layer, row, column);
+        costs += mean_cost(settings, mu.at(row, column)) + reliability(settings, sigma) +
+                 laplace_cost(settings, mu.at(row, column), sigma);
       }
     }
   }
@@ -354,10 +383,13 @@ Parameters gradient(const Settings& settings, const Parameters& parameters, cons
         const double dw = weight_gradient[l].at(row, column);
         const Weight w = weight_at(settings, parameters, noise, layer, row, column);
         seen.count_margin = std::min(seen.count_margin, w.margin);
-        result.mu[l].at(row, column) =
-            dw * w.mu_slope + scale * mean_cost_derivative(settings, parameters.mu[l].at(row, column));
+        const double mu = parameters.mu[l].at(row, column);
         const double sigma = sigma_at(settings, parameters, layer, row, column);
-        const double dsigma = dw * w.sigma_slope + scale * reliability_derivative(settings, sigma);
+        const auto [prior_mu, prior_sigma] = laplace_slopes(settings, mu, sigma);
+        result.mu[l].at(row, column) =
+            dw * w.mu_slope + scale * (mean_cost_derivative(settings, mu) + prior_mu);
+        const double dsigma =
+            dw * w.sigma_slope + scale * (reliability_derivative(settings, sigma) + prior_sigma);
         if (settings.scope == Scope::weight) {
           result.phi[l].at(row, column) = dsigma * sigmoid(parameters.phi[l].at(row, column));
         } else {

@@ -132,6 +132,10 @@ std::vector<Case> gradient_cases() {
     s.observation_sd = 0.6;
     s.terms = {{2.0, 0.3}};
   });
+  add("variational_laplace", [](Settings& s) {
+    s.variational = true;
+    s.laplace_scale = 0.3;
+  });
   add("everything", [](Settings& s) {
     s.terms = {{0.5, 1.0}, {2.0, 0.2}};
     s.lambda = 0.4;

@@ -62,6 +62,13 @@ NetworkConfig variational(NoiseKind noise, double prior_sigma) {
   return member;
 }
 
+NetworkConfig laplace(NoiseKind noise, double scale) {
+  NetworkConfig member = variational(noise, std::numeric_limits<double>::infinity());
+  member.prior = ensyn::Prior::laplace;
+  member.prior_scale = scale;
+  return member;
+}
+
 NetworkConfig changed(NetworkConfig member, const std::function<void(NetworkConfig&)>& change) {
   change(member);
   return member;
@@ -145,6 +152,13 @@ void add_costs(std::vector<Case>& all) {
   all.push_back(make_case("variational_flat", sizes, 20, {variational(NoiseKind::heterogeneous, infinity)}));
   all.push_back(make_case("variational_prior", sizes, 20, {variational(NoiseKind::heterogeneous, 0.4)}));
   all.push_back(make_case("variational_shared", sizes, 20, {variational(NoiseKind::homogeneous, 0.4)}));
+  for (const auto& [name, noise] : {std::pair{"laplace", NoiseKind::heterogeneous},
+                                    {"laplace_shared", NoiseKind::homogeneous},
+                                    {"laplace_per_layer", NoiseKind::per_layer},
+                                    {"laplace_per_neuron", NoiseKind::per_neuron}}) {
+    // Rows and columns with padding, which must not count.
+    all.push_back(make_case(name, {21, 7, 3}, 20, {laplace(noise, 0.2)}));
+  }
   all.push_back(make_case("variational_per_neuron", sizes, 20, {variational(NoiseKind::per_neuron, 0.4)}));
   all.push_back(
       make_case("no_costs", sizes, 20, {changed(heterogeneous({}), [](auto& m) { m.lambda = 0; })}));
@@ -362,6 +376,9 @@ oracle::Settings to_oracle(const ensyn::PopulationConfig& config, int member, st
     result.terms.push_back({term.rho, term.c});
   }
   result.prior_sigma = network.prior_sigma;
+  if (network.objective == Objective::variational && network.prior == ensyn::Prior::laplace) {
+    result.laplace_scale = network.prior_scale;
+  }
   result.lambda = network.lambda;
   result.learning_rate = network.adam.learning_rate;
   result.beta1 = network.adam.beta1;

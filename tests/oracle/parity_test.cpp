@@ -345,7 +345,8 @@ TEST_P(EvaluationParityTest, EvaluationLeavesTrainingAlone) {
 
 TEST_P(EvaluationParityTest, EnergyAgrees) {
   // Doubles whatever the precision: sums of up to 90,000 terms.
-  for (const std::string name : {"population", "four_layers", "minimal", "sigma_3", "sigma_1e_4", "paper"}) {
+  for (const std::string name : {"population", "four_layers", "minimal", "sigma_3", "sigma_1e_4", "paper",
+                                 "laplace", "laplace_per_neuron"}) {
     const Case test = case_of(name);
     ensyn::Population population(test.config, parity::make_data(test), parity::under_test());
     population.train_steps(3);
@@ -354,10 +355,11 @@ TEST_P(EvaluationParityTest, EnergyAgrees) {
       const ensyn::Energy got = population.energy(member);
       const oracle::Energy want = oracle::energy(parity::to_oracle(test.config, member, test.examples),
                                                  parity::to_oracle(population, member));
-      EXPECT_TRUE(all_close(
-          std::vector{got.sigma_rms, got.reliability_sum, got.reliability_cost, got.magnitude_cost},
-          std::vector{want.sigma_rms, want.reliability_sum, want.reliability_cost, want.magnitude_cost},
-          {0, 1e-12}));
+      EXPECT_TRUE(all_close(std::vector{got.sigma_rms, got.reliability_sum, got.reliability_cost,
+                                        got.magnitude_cost, got.prior_cost},
+                            std::vector{want.sigma_rms, want.reliability_sum, want.reliability_cost,
+                                        want.magnitude_cost, want.prior_cost},
+                            {0, 1e-12}));
     }
   }
 }

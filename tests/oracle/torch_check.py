@@ -130,6 +130,9 @@ class Network:
         if s["variational"]:
             reliability = -sigma.log().sum() + (sigma**2).sum() / (2 * s["prior_sigma"] ** 2)
             prior = (mu**2).sum() / (2 * s["prior_sigma"] ** 2)
+            if s["laplace_scale"] > 0:
+                t = mu / (sigma * math.sqrt(2))
+                prior = (sigma * math.sqrt(2 / math.pi) * (-(t**2)).exp() + mu * t.erf()).sum() / s["laplace_scale"]
         else:
             reliability = sum((c * (sigma**-rho).sum() for rho, c in s["terms"]), torch.zeros(()))
         return reliability, magnitude, prior

@@ -57,6 +57,19 @@ struct Constants<float> {
   static ENSYN_FN V cosine(V z) {
     return horner(z, 1.0f, -0x1.3bd3ccp+2f, 0x1.03c1dap+2f, -0x1.55c4eap+0f, 0x1.d99f54p-3f);
   }
+  static constexpr float kErfHigh = 4.0f;  // from where erf is 1
+  /// erf(x) / x - 1 in z = x^2 on 0 <= z <= 1: 1.3e-9 of erf(x)
+  template <class V>
+  static ENSYN_FN V erf_ratio(V z) {
+    return horner(z, 0x1.06eba8p-3f, -0x1.81273ep-2f, 0x1.ce2cf8p-4f, -0x1.b7f90ep-6f, 0x1.5405b2p-8f,
+                  -0x1.a3f702p-11f, 0x1.496a32p-14f);
+  }
+  /// log(1 - erf(x)) on 1 <= x <= kErfHigh: 2.2e-11 of erf(x)
+  template <class V>
+  static ENSYN_FN V log_erfc(V x) {
+    return horner(x, 0x1.8a548p-13f, -0x1.212c0cp+0f, -0x1.443568p-1f, -0x1.bc1508p-4f, 0x1.9d02e4p-6f,
+                  -0x1.138c8ep-8f, 0x1.cec56ep-12f, -0x1.6bd72p-16f);
+  }
 };
 
 template <>
@@ -95,6 +108,24 @@ struct Constants<double> {
   static ENSYN_FN V cosine(V z) {
     return horner(z, 0x1.0000000000000p+0, -0x1.3bd3cc9be45dep+2, 0x1.03c1f081b5aaap+2, -0x1.55d3c7e3c8d5cp+0,
                   0x1.e1f5068303ee4p-3, -0x1.a6d1ec3d44b76p-6, 0x1.f9cc15d28bc76p-10, -0x1.b2586ad971b98p-14);
+  }
+  static constexpr double kErfHigh = 6.0;
+  // 1.4e-19, 6.6e-18
+  template <class V>
+  static ENSYN_FN V erf_ratio(V z) {
+    return horner(z, 0x1.06eba8214db69p-3, -0x1.812746b0379e6p-2, 0x1.ce2f21a042b20p-4, -0x1.b82ce3128499cp-6,
+                  0x1.565bcd0db02d7p-8, -0x1.c02db3d8ed014p-11, 0x1.f9a321a11a4cdp-14, -0x1.f4d1df391156fp-17,
+                  0x1.b9def19b829cep-20, -0x1.5f1d36b149197p-23, 0x1.f7a4119c0c573p-27,
+                  -0x1.386abf66e7754p-30, 0x1.0579a7fb1f4d7p-34);
+  }
+  template <class V>
+  static ENSYN_FN V log_erfc(V x) {
+    return horner(x, -0x1.139216408e018p-21, -0x1.20dd1e2e09271p+0, -0x1.45f635b9baf53p-1,
+                  -0x1.a4ab2671a665cp-4, 0x1.3719931fdadcfp-6, 0x1.b1a3f6465a59bp-12, -0x1.f70b55fe6ca4fp-10,
+                  0x1.954dd689f8db6p-11, -0x1.1e647291a5447p-13, -0x1.477c1dd490d95p-16,
+                  0x1.7a0478f3532c9p-16, -0x1.1fd7c26690bcep-17, 0x1.1bd4ab5eb6d46p-19,
+                  -0x1.8ccc84a1790f4p-22, 0x1.8a8af753c156dp-25, -0x1.0b4df15f33a85p-28,
+                  0x1.bc4010e9f46bbp-33, -0x1.5653d72f2abffp-38);
   }
 };
 
@@ -145,6 +176,17 @@ ENSYN_FN V log1p_unit(V y) {
   const V f = select(large, fused(y, constant<V>(T(0.5)), constant<V>(T(-0.5))), y);
   const V base = select(large, constant<V>(T(0.69314718055994530942)), constant<V>(T(0)));
   return base + log_near_one(f);
+}
+
+/// erf(x): x + x P(x^2) near 0, elsewhere 1 - e^Q(|x|) with the sign of x. Accurate relative to the result.
+template <class V>
+ENSYN_FN V error_function(V x) {
+  using T = Element<V>;
+  using C = Constants<T>;
+  const V one = constant<V>(T(1)), high = constant<V>(C::kErfHigh), size = absolute(x);
+  const V tail = one - exponential(C::log_erfc(select(less(high, size), high, size)));
+  const V near = fused(x, C::erf_ratio(x * x), x);
+  return select(less(one, size), select(less(x, constant<V>(T(0))), -tail, tail), near);
 }
 
 template <class V>
@@ -253,6 +295,21 @@ ENSYN_FN V cost_gradient(V sigma, const detail::CostTermGradient<Element<V>>* te
   return sum;
 }
 
+template <class V>
+struct PriorGradient {
+  V mu, sigma;
+};
+
+/// Gradient of inverse_scale E|w|, w ~ N(mu, sigma^2), where with t = mu / (sigma sqrt 2)
+/// E|w| = sigma sqrt(2/pi) e^(-t^2) + mu erf(t): that of a Laplace prior of scale 1 / inverse_scale.
+template <class V>
+ENSYN_FN PriorGradient<V> laplace_gradient(V mu, V sigma, Element<V> inverse_scale) {
+  using T = Element<V>;
+  const V t = mu / (sigma * constant<V>(T(1.41421356237309504880)));
+  const V scale = constant<V>(inverse_scale);
+  return {error_function(t) * scale, exponential(-(t * t)) * constant<V>(T(0.79788456080286535588)) * scale};
+}
+
 /// Gradient of magnitude |mu| + mu^2 inverse_variance / 2, 0 at mu = 0, added to `gradient`.
 template <class V>
 ENSYN_FN V add_magnitude_gradient(V gradient, V mu, Element<V> magnitude, Element<V> inverse_variance) {
@@ -266,7 +323,8 @@ ENSYN_FN V add_magnitude_gradient(V gradient, V mu, Element<V> magnitude, Elemen
 /// One step of Adam on x with its moments m and v.
 template <class V>
 ENSYN_FN void adam(V& x, V& m, V& v, V gradient, const detail::AdamRates<Element<V>>& rates) {
-  // Not m + (1 - beta1) (g - m), which is an operation shorter but loses all of g or m where one dwarfs the other.
+  // Not m + (1 - beta1) (g - m), which is an operation shorter but loses all of g or m where one dwarfs the
+  // other.
   m = fused(constant<V>(rates.beta1), m, constant<V>(rates.one_minus_beta1) * gradient);
   v = fused(constant<V>(rates.beta2), v, constant<V>(rates.one_minus_beta2) * gradient * gradient);
   const V denominator = fused(root(v), constant<V>(rates.root_correction), constant<V>(rates.epsilon));
