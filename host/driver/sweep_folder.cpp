@@ -75,7 +75,8 @@ void SweepFolder::check(const SweepSettings& settings) const {
   check_command();
   const json before = read_config(config()), after = to_json(settings);
   for (const char* key : {"version", "noise_contract"}) {
-    const json was = before.value(key, json()), is = after[key];
+    const json was = before.value(key, json());
+    const json& is = after[key];
     if (was == is) continue;
     throw DataError(config().string() + ": the sweep was begun by an ensyn of " + key + " " + was.dump() +
                     ", this one is of " + is.dump() +
