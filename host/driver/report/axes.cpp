@@ -74,7 +74,7 @@ std::string fine_tics(const Range& range) {
       if (place < range.from || place > range.to) continue;
       const bool label = std::ranges::find(labelled, digit) != labelled.end();
       const std::string shown =
-          decade < -2 || decade > 3 ? formatted("%d·10^{%d}", digit, decade) : formatted("%.6g", place);
+          decade < -3 || decade > 4 ? formatted("%d·10^{%d}", digit, decade) : formatted("%.6g", place);
       text += formatted("%s\"%s\" %.6g%s", text.empty() ? "" : ", ", label ? shown.c_str() : "", place,
                         label ? "" : " 1");
     }
@@ -82,8 +82,8 @@ std::string fine_tics(const Range& range) {
   return text;
 }
 
-std::string linear_tics(const Range& range) {
-  const double rough = (range.to - range.from) / 5;
+std::string linear_tics(const Range& range, double wanted) {
+  const double rough = (range.to - range.from) / wanted;
   const double decade = std::pow(10.0, std::floor(std::log10(rough)));
   const double ratio = rough / decade;
   const double step = decade * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
@@ -110,8 +110,8 @@ Ranges ranges_of(const Figure& figure, std::size_t index) {
   return {x.range(panel.x), y.range(panel.y)};
 }
 
-std::string tics(const Range& range, bool logarithmic) {
-  if (!logarithmic) return "(" + linear_tics(range) + ")";
+std::string tics(const Range& range, bool logarithmic, bool narrow) {
+  if (!logarithmic) return "(" + linear_tics(range, narrow ? 2.5 : 5) + ")";
   const int first = static_cast<int>(std::ceil(std::log10(range.from) - 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(range.to) + 1e-9));
   return "(" + (last - first >= 2 ? decade_tics(first, last) : fine_tics(range)) + ")";

@@ -20,7 +20,7 @@ struct Ranges {
 /// What panel number `index` shows: its row's values where rows are shared, its own otherwise.
 [[nodiscard]] Ranges ranges_of(const Figure& figure, std::size_t index);
 
-/// gnuplot's list of tics, `("10^{-2}" 0.01, ...)`.
-[[nodiscard]] std::string tics(const Range& range, bool logarithmic);
+/// gnuplot's list of tics, `("10^{-2}" 0.01, ...)`. \param narrow fewer of them on a linear axis
+[[nodiscard]] std::string tics(const Range& range, bool logarithmic, bool narrow);
 
 }  // namespace ensyn::driver::report

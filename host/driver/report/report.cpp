@@ -119,7 +119,9 @@ std::string missing_html(const std::vector<Missing>& missing) {
 ReportResult make_report(const ReportSettings& settings) {
   const std::vector<Run> runs = find_runs(settings.folders);
   const Reference reference = read_reference(settings.reference);
-  const std::vector<Section> all = {tradeoff_section(runs, reference)};
+  const std::vector<Section> all = {
+      mechanisms_section(runs),  tradeoff_section(runs, reference), signatures_section(runs, reference),
+      experiments_section(runs), posterior_section(runs),           regression_section(runs)};
 
   ReportResult result;
   std::vector<Section> sections;

@@ -120,6 +120,20 @@ std::vector<std::string> departures(const Run& run) {
   return result;
 }
 
+std::string departure_note(const std::vector<Run>& runs) {
+  std::string text;
+  for (const Run& run : runs) {
+    for (const std::string& departure : departures(run)) {
+      text += (text.empty() ? "" : "; ") + (runs.size() > 1 ? run.name + ": " : "") + departure;
+    }
+  }
+  if (text.empty()) return "";
+  return "Networks of these runs were not trained by the paper's protocol, so that their numbers need not "
+         "agree with "
+         "the published ones: " +
+         text + ".";
+}
+
 Reference read_reference(const std::optional<std::filesystem::path>& folder) {
   if (!folder) return {};
   std::error_code ignored;

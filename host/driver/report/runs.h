@@ -32,6 +32,9 @@ struct Run {
 /// How a run's settings differ from the paper's, as text such as `epochs 10 (50)`; empty where they do not.
 [[nodiscard]] std::vector<std::string> departures(const Run& run);
 
+/// The same of all these runs, as a sentence; empty where none differs.
+[[nodiscard]] std::string departure_note(const std::vector<Run>& runs);
+
 /// The paper's numbers, where the user has them.
 struct Reference {
   std::optional<Table> tradeoff;    ///< paper_tradeoff.csv

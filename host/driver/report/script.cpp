@@ -9,8 +9,8 @@
 namespace ensyn::driver::report {
 namespace {
 
-constexpr double kPanelWidth = 290, kPanelHeight = 250;  ///< with axis labels and title
-constexpr double kLeft = 74, kRight = 12, kTop = 46, kBottom = 50;
+constexpr double kPanelWidth = 290, kWidePanel = 400, kPanelHeight = 262;  ///< with axis labels and title
+constexpr double kLeft = 74, kRight = 12, kTop = 52, kBottom = 50;
 constexpr double kFirstColumnExtra = 8;
 constexpr double kLegendRow = 22, kSample = 34;
 constexpr double kCharacter = 7.2;  ///< rough width of one in the legend
@@ -151,7 +151,8 @@ class Layout {
       }
     }
     rows_ = (figure.panels.size() + columns_ - 1) / columns_;
-    width_ = std::max(static_cast<double>(columns_) * kPanelWidth + kFirstColumnExtra, 420.0);
+    const double panel = columns_ <= 2 ? kWidePanel : kPanelWidth;
+    width_ = static_cast<double>(columns_) * panel + kFirstColumnExtra;
     std::size_t longest = 0;
     for (const Series* series : legend_) longest = std::max(longest, characters(series->label));
     legend_entry_ = static_cast<double>(longest) * kCharacter + kSample + 30;
@@ -202,10 +203,11 @@ std::string terminal(const Layout& layout, Format format) {
       kScale * layout.width(), kScale * layout.height(), kScale, kScale, kScale);
 }
 
-std::string axis_text(const char* which, const Axis& axis, const Range& range) {
+std::string axis_text(const char* which, const Axis& axis, const Range& range, bool narrow) {
   std::string text = formatted("%s logscale %s\n", axis.logarithmic ? "set" : "unset", which);
   text += formatted("set %srange [%.10g:%.10g]\n", which, range.from, range.to);
-  text += formatted("set %stics nomirror out scale 0.7,0.4 ", which) + tics(range, axis.logarithmic) + "\n";
+  text += formatted("set %stics nomirror out scale 0.7,0.4 ", which) + tics(range, axis.logarithmic, narrow) +
+          "\n";
   text += formatted("set %slabel ", which) + quoted(axis.label) + "\n";
   return text;
 }
@@ -214,7 +216,7 @@ std::string panel_text(const Figure& figure, std::size_t index, const Layout& la
   const Panel& panel = figure.panels[index];
   const Ranges ranges = ranges_of(figure, index);
   std::string text = layout.margins(index) + "set title " + quoted(panel.title) + "\n";
-  text += axis_text("x", panel.x, ranges.x) + axis_text("y", panel.y, ranges.y);
+  text += axis_text("x", panel.x, ranges.x, panel.square) + axis_text("y", panel.y, ranges.y, panel.square);
   text += panel.square ? "set size ratio -1\n" : "set size noratio\n";
   std::string plots;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {

@@ -26,6 +26,17 @@ struct Section {
 
 /// Figures 2 and 3: accuracy, sigma and reliability cost of sweep.csv.
 [[nodiscard]] Section tradeoff_section(const std::vector<Run>& runs, const Reference& reference);
+/// Figure 5 and appendices 5 and 6: sigma^2 of single synapses.
+[[nodiscard]] Section signatures_section(const std::vector<Run>& runs, const Reference& reference);
+
+/// Figure 1, of `ensyn biophysics`.
+[[nodiscard]] Section mechanisms_section(const std::vector<Run>& runs);
+/// Figure 6, of `ensyn experiments`.
+[[nodiscard]] Section experiments_section(const std::vector<Run>& runs);
+/// Figure 7, of `ensyn bayes`; its analytic panels also where there are signatures.
+[[nodiscard]] Section posterior_section(const std::vector<Run>& runs);
+/// Appendix 4, of `ensyn regression`.
+[[nodiscard]] Section regression_section(const std::vector<Run>& runs);
 
 /// `1/2` for 0.5, `2/3`, `4/3`, and otherwise the number in at most four digits.
 [[nodiscard]] std::string rho_text(double rho);

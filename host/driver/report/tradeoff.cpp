@@ -177,19 +177,6 @@ Figure figure3(const std::vector<Curve>& curves, const Reference& reference) {
   return figure;
 }
 
-std::string how_made(const std::vector<Run>& runs) {
-  std::string text;
-  for (const Run& run : runs) {
-    for (const std::string& departure : departures(run)) {
-      text += (text.empty() ? "" : "; ") + (runs.size() > 1 ? run.name + ": " : "") + departure;
-    }
-  }
-  if (text.empty()) return "";
-  return "These networks were not trained by the paper's protocol, so that their numbers need not agree with "
-         "the published ones: " +
-         text + ".";
-}
-
 }  // namespace
 
 Published published(const Reference& reference, double rho, const std::string& noise) {
@@ -220,7 +207,7 @@ Section tradeoff_section(const std::vector<Run>& runs, const Reference& referenc
                        {"fig3", "sweep.csv holds no network yet"}};
     return section;
   }
-  const std::string note = how_made(sweeps);
+  const std::string note = departure_note(sweeps);
   if (!note.empty()) section.paragraphs.push_back(note);
   section.figures = {figure2(curves, reference), figure3(curves, reference)};
   if (!has_true_cost(curves)) {

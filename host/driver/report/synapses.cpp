@@ -1,0 +1,96 @@
+#include "host/driver/report/synapses.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "ensyn/error.h"
+#include "host/driver/npy.h"
+
+namespace ensyn::driver::report {
+namespace {
+
+constexpr double kLearningRate = 1e-4;  ///< the paper's eta_base
+
+std::vector<std::string> columns() {
+  std::vector<std::string> names = {"rho",          "c",         "layer",     "n",
+                                    "sigma_median", "sigma_p05", "sigma_p95", "curvature_median"};
+  for (const Quantity& quantity : kQuantities) {
+    for (const char* kind : {"spearman_", "slope_", "equilibrium_slope_", "unconverged_slope_"}) {
+      names.push_back(kind + std::string(quantity.name));
+    }
+    names.push_back("slope_" + std::string(quantity.name) + "_low");
+    names.push_back("slope_" + std::string(quantity.name) + "_high");
+  }
+  return names;
+}
+
+NpyArray read_array(const SignatureRun& run, std::size_t layer, const std::string& name) {
+  const auto file = run.run.folder / ("layer" + std::to_string(layer) + "." + name + ".npy");
+  try {
+    return read_npy(file);
+  } catch (const IoError& error) {
+    throw DataError(std::string(error.what()) + "; run ensyn signatures again to make it");
+  }
+}
+
+[[noreturn]] void fail_shape(const SignatureRun& run, std::size_t layer, const std::string& name) {
+  throw DataError((run.run.folder / ("layer" + std::to_string(layer) + "." + name + ".npy")).string() +
+                  " does not have the shape of the layer's sigma: run ensyn signatures again to make both");
+}
+
+/// The quantity of each synapse, as many as there are sigmas.
+std::vector<double> quantity_values(const SignatureRun& run, std::size_t layer, std::size_t quantity,
+                                    const NpyArray& sigma) {
+  const std::size_t count = sigma.values.size();
+  if (quantity == 2) {
+    const NpyArray rate = read_array(run, layer, "input_rate");
+    const std::size_t inputs = sigma.shape.back();
+    if (rate.values.size() != inputs) fail_shape(run, layer, "input_rate");
+    std::vector<double> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = rate.values[i % inputs];
+    return values;
+  }
+  const char* name = quantity == 0 ? "curvature" : "mean_absolute_gradient";
+  NpyArray array = read_array(run, layer, name);
+  if (array.values.size() != count) fail_shape(run, layer, name);
+  if (quantity == 1) {
+    for (double& value : array.values) value = kLearningRate / value;
+  }
+  return std::move(array.values);
+}
+
+}  // namespace
+
+std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs) {
+  std::vector<SignatureRun> result;
+  for (const Run& run : runs) {
+    SignatureRun one{run, read_table(run.folder / "signatures.csv", columns())};
+    one.layers = one.table.rows.size();
+    if (one.layers == 0) throw DataError(one.table.source + " holds no layer: make it again");
+    one.rho = value(one.table, 0, "rho");
+    one.c = value(one.table, 0, "c");
+    if (!(one.rho > 0)) throw DataError(one.table.source + ": rho must be above 0: the file is damaged");
+    result.push_back(std::move(one));
+  }
+  std::ranges::stable_sort(result, [](const SignatureRun& one, const SignatureRun& other) {
+    return std::pair(one.rho, one.c) < std::pair(other.rho, other.c);
+  });
+  return result;
+}
+
+Cloud read_cloud(const SignatureRun& run, std::size_t layer, std::size_t quantity) {
+  const NpyArray sigma = read_array(run, layer, "sigma");
+  if (sigma.shape.size() != 2 || sigma.values.empty()) fail_shape(run, layer, "sigma");
+  const std::vector<double> values = quantity_values(run, layer, quantity, sigma);
+  Cloud cloud;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bool drawable = std::isfinite(values[i]) && values[i] > 0 && sigma.values[i] > 0;
+    if (!drawable) continue;
+    cloud.x.push_back(values[i]);
+    cloud.variance.push_back(sigma.values[i] * sigma.values[i]);
+  }
+  return cloud;
+}
+
+}  // namespace ensyn::driver::report

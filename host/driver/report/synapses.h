@@ -1,0 +1,43 @@
+/// \file
+/// The folders of `ensyn signatures`: per synapse sigma and what it is compared with.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/driver/report/runs.h"
+
+namespace ensyn::driver::report {
+
+/// What sigma^2 is drawn against.
+struct Quantity {
+  const char* name;   ///< in the columns of signatures.csv
+  const char* label;  ///< of the axis
+};
+inline constexpr std::array kQuantities = {Quantity{"curvature", "curvature, mean g^2"},
+                                           Quantity{"learning_rate", "learning rate 10^{-4} / mean |g|"},
+                                           Quantity{"input_rate", "input rate, mean |x|"}};
+
+/// One run, and its signatures.csv.
+struct SignatureRun {
+  Run run;
+  Table table;
+  double rho = 0, c = 0;
+  std::size_t layers = 0;
+};
+
+/// Ascending in rho, then c. \throws DataError on a damaged signatures.csv
+[[nodiscard]] std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs);
+
+/// A cloud of synapses; values that cannot stand on a logarithmic axis are left out.
+struct Cloud {
+  std::vector<double> x, variance;
+};
+
+/// sigma^2 against quantity number `quantity` of one layer, counted from 1. \throws DataError when an array
+/// is missing, damaged, or of another shape than that of sigma
+[[nodiscard]] Cloud read_cloud(const SignatureRun& run, std::size_t layer, std::size_t quantity);
+
+}  // namespace ensyn::driver::report
