@@ -1,6 +1,7 @@
 /// \file
 /// Figure 5 and appendices 5 and 6: sigma^2 of each synapse against curvature, learning rate and input rate.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -13,6 +14,10 @@
 
 namespace ensyn::driver::report {
 namespace {
+
+/// What a figure's rows show: as the paper has it, and at the equilibrium, where the curvature that counts is
+/// that of the loss averaged over the noise.
+constexpr std::array<std::size_t, 3> kPublished = {0, 1, 2}, kEquilibrium = {kHessian, 1, 2};
 
 /// A line of a log-log slope through the middle of a cloud, over the range of its x.
 struct Middle {
@@ -75,16 +80,16 @@ Panel panel_of(const SignatureRun& run, std::size_t layer, std::size_t quantity,
 }
 
 /// Rows are the quantities, columns the runs.
-Figure figure_of(const std::vector<const SignatureRun*>& runs, std::size_t layer, std::string name,
-                 std::string title) {
+Figure figure_of(const std::vector<const SignatureRun*>& runs, std::size_t layer,
+                 const std::array<std::size_t, 3>& quantities, std::string name, std::string title) {
   Figure figure{std::move(name), std::move(title), "", runs.size(), {}};
-  const std::size_t count = points_per_cloud(runs.size() * kQuantities.size());
+  const std::size_t count = points_per_cloud(runs.size() * quantities.size());
   figure.caption =
       "Each point is a synapse, at most " + std::to_string(count) +
       " of a layer, chosen without regard to their values; slopes and rank correlations are of all. "
       "The theory's lines have its slope and pass through the middle of the cloud. Curvature is the "
       "mean squared gradient per example, learning rate 1e-4 over the mean absolute gradient.";
-  for (std::size_t quantity = 0; quantity < kQuantities.size(); ++quantity) {
+  for (const std::size_t quantity : quantities) {
     for (const SignatureRun* run : runs) figure.panels.push_back(panel_of(*run, layer, quantity, count));
   }
   return figure;
@@ -100,8 +105,8 @@ Figure figure_of_costs(const std::vector<std::vector<const SignatureRun*>>& colu
                 columns.size(),
                 {}};
   std::size_t clouds = 0;
-  for (const auto& runs : columns) clouds += std::min(runs.size(), kColours.size()) * kQuantities.size();
-  for (std::size_t quantity = 0; quantity < kQuantities.size(); ++quantity) {
+  for (const auto& runs : columns) clouds += std::min(runs.size(), kColours.size()) * kPublished.size();
+  for (const std::size_t quantity : kPublished) {
     for (const auto& runs : columns) {
       Panel panel{
           "ρ = " + rho_text(runs.front()->rho), {kQuantities[quantity].label, true}, {"σ^2", true}, {}};
@@ -122,12 +127,13 @@ Figure figure_of_costs(const std::vector<std::vector<const SignatureRun*>>& colu
 
 /// The runs of one depth, by exponent; of each exponent those of ascending c.
 std::vector<std::vector<const SignatureRun*>> by_exponent(const std::vector<SignatureRun>& runs,
-                                                          std::size_t layers) {
+                                                          std::size_t layers, const std::string& prefix) {
   std::map<double, std::vector<const SignatureRun*>> groups;
   for (const SignatureRun& run : runs) {
     auto& group = groups[run.rho];
     // Of several with one c, which differ in their seed, the first is drawn; the tables have all.
-    if (run.layers == layers && (group.empty() || group.back()->c != run.c)) group.push_back(&run);
+    if (run.layers == layers && run.prefix == prefix && (group.empty() || group.back()->c != run.c))
+      group.push_back(&run);
   }
   std::vector<std::vector<const SignatureRun*>> result;
   for (auto& [rho, group] : groups) {
@@ -151,8 +157,20 @@ std::string name_of(std::size_t layer, std::size_t layers) {
   return inner + std::to_string(layer) + (layers == 3 ? "" : "of" + std::to_string(layers));
 }
 
+void add_equilibrium(Section& section, const std::vector<std::vector<const SignatureRun*>>& columns,
+                     std::size_t layers) {
+  if (columns.empty()) return;
+  std::vector<const SignatureRun*> middle;
+  for (const auto& group : columns) middle.push_back(group[group.size() / 2]);
+  for (std::size_t layer = 1; layer <= layers; ++layer) {
+    section.figures.push_back(figure_of(middle, layer, kEquilibrium, "equilibrium_" + name_of(layer, layers),
+                                        "At the equilibrium of sigma, layer " + std::to_string(layer)));
+    section.figures.back().caption += " E[H] is the diagonal of the loss's Hessian averaged over the noise.";
+  }
+}
+
 void add_figures(Section& section, const std::vector<SignatureRun>& runs, std::size_t layers) {
-  const auto columns = by_exponent(runs, layers);
+  const auto columns = by_exponent(runs, layers, "");
   std::vector<const SignatureRun*> middle;
   bool several = false;
   for (const auto& group : columns) {
@@ -164,8 +182,10 @@ void add_figures(Section& section, const std::vector<SignatureRun>& runs, std::s
   order.push_back(1);
   if (layers > 1) order.push_back(layers);
   for (const std::size_t layer : order) {
-    section.figures.push_back(figure_of(middle, layer, name_of(layer, layers), title_of(layer, layers)));
+    section.figures.push_back(
+        figure_of(middle, layer, kPublished, name_of(layer, layers), title_of(layer, layers)));
   }
+  add_equilibrium(section, by_exponent(runs, layers, "equilibrium."), layers);
   if (layers != 3 || !several) return;
   auto compared = columns;
   std::erase_if(compared, [](const auto& group) { return group.size() < 2; });

@@ -17,7 +17,7 @@ constexpr double kSmallRho = 0.06, kLargeRhoSlope = 0.17, kLargeRhoSpearman = -0
 /// The row of the published numbers of a layer, where they are of the same cost: s = 0.001.
 std::optional<std::size_t> published_row(const Reference& reference, const SignatureRun& run,
                                          std::size_t layer) {
-  if (!reference.signatures || run.layers != 3) return std::nullopt;
+  if (!reference.signatures || run.layers != 3 || !run.prefix.empty()) return std::nullopt;
   if (std::abs(run.c / theory::cost_weight(run.rho, 1e-3) - 1) > 0.01) return std::nullopt;
   const Table& table = *reference.signatures;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
@@ -29,7 +29,11 @@ std::optional<std::size_t> published_row(const Reference& reference, const Signa
 }
 
 double published(const Reference& reference, const std::optional<std::size_t>& row, const std::string& name) {
-  return row ? value(*reference.signatures, *row, name) : kNone;
+  return row && reference.signatures->has(name) ? value(*reference.signatures, *row, name) : kNone;
+}
+
+std::string protocol_of(const SignatureRun& run) {
+  return run.prefix.empty() ? "published" : "equilibrium";
 }
 
 std::string yes_no(bool known, bool met) {
@@ -41,8 +45,8 @@ NumberTable level_table(const std::vector<SignatureRun>& runs, const Reference& 
       "fig5_levels",
       "Median sigma, with the range of 90 % of the synapses, and median curvature (mean squared "
       "gradient per example). A published median sigma counts as met within 12 % (layer 1) or 5 %",
-      {"rho", "c", "layer", "synapses", "sigma", "5 %", "95 %", "published", "difference %", "within",
-       "curvature", "published curvature"},
+      {"protocol", "rho", "c", "layer", "synapses", "sigma", "5 %", "95 %", "published", "difference %",
+       "within", "curvature", "published curvature"},
       {}};
   for (const SignatureRun& run : runs) {
     for (std::size_t layer = 1; layer <= run.layers; ++layer) {
@@ -51,7 +55,7 @@ NumberTable level_table(const std::vector<SignatureRun>& runs, const Reference& 
       const double sigma = published(reference, known, "sigma_median");
       const double difference = own("sigma_median") / sigma - 1;
       const double tolerance = layer == 1 ? kSigmaFirstLayer : kSigmaOtherLayers;
-      table.rows.push_back({rho_text(run.rho), significant(run.c, 3), std::to_string(layer),
+      table.rows.push_back({protocol_of(run), rho_text(run.rho), significant(run.c, 3), std::to_string(layer),
                             fixed(own("n"), 0), significant(own("sigma_median")),
                             significant(own("sigma_p05")), significant(own("sigma_p95")), significant(sigma),
                             fixed(100 * difference, 1),
@@ -81,7 +85,8 @@ std::vector<std::string> slope_row(const SignatureRun& run, std::size_t layer, c
   const double slope = own("slope_" + quantity), spearman = own("spearman_" + quantity);
   const double known_slope = published(reference, known, "slope_" + quantity);
   const double known_spearman = published(reference, known, "spearman_" + quantity);
-  return {rho_text(run.rho),
+  return {protocol_of(run),
+          rho_text(run.rho),
           significant(run.c, 3),
           std::to_string(layer),
           quantity,
@@ -103,8 +108,8 @@ NumberTable slope_table(const std::vector<SignatureRun>& runs, const Reference& 
       "and the theory's slopes at the stationary point and while sigma still rises. Published "
       "numbers count as met when the signs agree and, against curvature, slope and correlation are "
       "within 0.06 (rho below 1), or the slope within 0.17 and the correlation below -0.6",
-      {"rho", "c", "layer", "against", "Spearman", "published", "slope", "low", "high", "published slope",
-       "within", "theory, stationary", "theory, rising"},
+      {"protocol", "rho", "c", "layer", "against", "Spearman", "published", "slope", "low", "high",
+       "published slope", "within", "theory, stationary", "theory, rising"},
       {}};
   for (const SignatureRun& run : runs) {
     for (std::size_t layer = 1; layer <= run.layers; ++layer) {

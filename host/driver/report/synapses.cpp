@@ -25,8 +25,12 @@ std::vector<std::string> columns() {
   return names;
 }
 
+std::string array_name(const SignatureRun& run, std::size_t layer, const std::string& name) {
+  return run.prefix + "layer" + std::to_string(layer) + "." + name + ".npy";
+}
+
 NpyArray read_array(const SignatureRun& run, std::size_t layer, const std::string& name) {
-  const auto file = run.run.folder / ("layer" + std::to_string(layer) + "." + name + ".npy");
+  const auto file = run.run.folder / array_name(run, layer, name);
   try {
     return read_npy(file);
   } catch (const IoError& error) {
@@ -35,7 +39,7 @@ NpyArray read_array(const SignatureRun& run, std::size_t layer, const std::strin
 }
 
 [[noreturn]] void fail_shape(const SignatureRun& run, std::size_t layer, const std::string& name) {
-  throw DataError((run.run.folder / ("layer" + std::to_string(layer) + "." + name + ".npy")).string() +
+  throw DataError((run.run.folder / array_name(run, layer, name)).string() +
                   " does not have the shape of the layer's sigma: run ensyn signatures again to make both");
 }
 
@@ -51,7 +55,7 @@ std::vector<double> quantity_values(const SignatureRun& run, std::size_t layer, 
     for (std::size_t i = 0; i < count; ++i) values[i] = rate.values[i % inputs];
     return values;
   }
-  const char* name = quantity == 0 ? "curvature" : "mean_absolute_gradient";
+  const char* name = quantity == 1 ? "mean_absolute_gradient" : kQuantities[quantity].name;
   NpyArray array = read_array(run, layer, name);
   if (array.values.size() != count) fail_shape(run, layer, name);
   if (quantity == 1) {
@@ -65,13 +69,18 @@ std::vector<double> quantity_values(const SignatureRun& run, std::size_t layer, 
 std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs) {
   std::vector<SignatureRun> result;
   for (const Run& run : runs) {
-    SignatureRun one{run, read_table(run.folder / "signatures.csv", columns())};
-    one.layers = one.table.rows.size();
-    if (one.layers == 0) throw DataError(one.table.source + " holds no layer: make it again");
-    one.rho = value(one.table, 0, "rho");
-    one.c = value(one.table, 0, "c");
-    if (!(one.rho > 0)) throw DataError(one.table.source + ": rho must be above 0: the file is damaged");
-    result.push_back(std::move(one));
+    const Table table = read_table(run.folder / "signatures.csv", columns());
+    for (const char* protocol : {"published", "equilibrium"}) {
+      SignatureRun one{run, table, protocol == std::string("published") ? "" : "equilibrium."};
+      const std::size_t column = table.index_of("protocol");
+      std::erase_if(one.table.rows, [&](const auto& row) { return row[column] != protocol; });
+      one.layers = one.table.rows.size();
+      if (one.layers == 0) continue;
+      one.rho = value(one.table, 0, "rho");
+      one.c = value(one.table, 0, "c");
+      if (!(one.rho > 0)) throw DataError(table.source + ": rho must be above 0: the file is damaged");
+      result.push_back(std::move(one));
+    }
   }
   std::ranges::stable_sort(result, [](const SignatureRun& one, const SignatureRun& other) {
     return std::pair(one.rho, one.c) < std::pair(other.rho, other.c);

@@ -18,17 +18,20 @@ struct Quantity {
 };
 inline constexpr std::array kQuantities = {Quantity{"curvature", "curvature, mean g^2"},
                                            Quantity{"learning_rate", "learning rate 10^{-4} / mean |g|"},
-                                           Quantity{"input_rate", "input rate, mean |x|"}};
+                                           Quantity{"input_rate", "input rate, mean |x|"},
+                                           Quantity{"hessian", "E[H] per example"}};
+inline constexpr std::size_t kHessian = 3;  ///< of kQuantities
 
-/// One run, and its signatures.csv.
+/// What one run found under one protocol: as published, or at the equilibrium.
 struct SignatureRun {
   Run run;
-  Table table;
+  Table table;         ///< signatures.csv, of which the rows of the protocol
+  std::string prefix;  ///< of its arrays: empty, or `equilibrium.`
   double rho = 0, c = 0;
   std::size_t layers = 0;
 };
 
-/// Ascending in rho, then c. \throws DataError on a damaged signatures.csv
+/// Ascending in rho, then c; one for each protocol. \throws DataError on a damaged signatures.csv
 [[nodiscard]] std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs);
 
 /// A cloud of synapses; values that cannot stand on a logarithmic axis are left out.
