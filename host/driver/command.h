@@ -70,6 +70,7 @@ struct Command {
 [[nodiscard]] Command report_command();
 [[nodiscard]] Command regression_command();
 [[nodiscard]] Command bayes_command();
+[[nodiscard]] Command reproduce_command();
 [[nodiscard]] Command info_command();
 
 }  // namespace ensyn::driver

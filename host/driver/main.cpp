@@ -50,7 +50,7 @@ int run(int argc, char** argv) {
   const std::vector<Command> commands = {train_command(),      sweep_command(),       evaluate_command(),
                                          signatures_command(), bayes_command(),       regression_command(),
                                          biophysics_command(), experiments_command(), report_command(),
-                                         info_command()};
+                                         reproduce_command(),  info_command()};
   const Command* command = parse_command_line(argc, argv, commands);
   if (command != nullptr) command->run();
   std::cout.flush();

@@ -96,7 +96,8 @@ std::vector<std::string> slope_row(const SignatureRun& run, std::size_t layer, c
           fixed(own("slope_" + quantity + "_low"), 3),
           fixed(own("slope_" + quantity + "_high"), 3),
           fixed(known_slope, 3),
-          yes_no(known.has_value(), agrees(run.rho, quantity, slope, known_slope, spearman, known_spearman)),
+          yes_no(std::isfinite(known_slope),
+                 agrees(run.rho, quantity, slope, known_slope, spearman, known_spearman)),
           fixed(own("equilibrium_slope_" + quantity), 3),
           fixed(own("unconverged_slope_" + quantity), 3)};
 }

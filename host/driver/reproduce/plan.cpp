@@ -1,0 +1,181 @@
+#include "host/driver/reproduce/plan.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+#include "ensyn/error.h"
+#include "ensyn/theory.h"
+#include "host/driver/csv.h"
+#include "host/driver/options.h"
+
+namespace ensyn::driver {
+namespace {
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::array kRhos = {std::pair{"1/2", 0.5}, std::pair{"2/3", 2.0 / 3}, std::pair{"4/3", 4.0 / 3},
+                              std::pair{"2", 2.0}};
+constexpr const char* kAllRhos = "0.5,2/3,4/3,2";
+
+constexpr double kBatch = 20;
+constexpr double kForward = 0.4;    ///< of a training step: one forward pass of evaluation
+constexpr double kMeasuring = 2.5;  ///< of a training step: one step that measures curvature, on the CPU
+constexpr double kNoHiddenLayer =
+    0.15;  ///< of a training step of the paper's network: one without hidden layers
+
+/// What a scale asks of each command. Quick runs have few epochs at ten times the paper's learning rate, by
+/// which sigma, whose speed is the learning rate, still rises as far as in the paper's 50 epochs.
+struct Effort {
+  const char* lr;
+  int sweep_epochs;
+  const char* c;
+  int c_count;
+  int signature_epochs, measure_epochs;
+  int bayes_epochs;
+  int samples;
+};
+constexpr Effort kQuick = {"1e-3", 4, "1e-3:1e3:7log", 7, 10, 2, 8, 1};
+constexpr Effort kPaper = {"1e-4", 50, "1e-4:1e3.25:30log", 30, 50, 10, 50, 20};
+
+const Effort& effort(Scale scale) {
+  return scale == Scale::quick ? kQuick : kPaper;
+}
+
+class Planner {
+ public:
+  explicit Planner(const PlanSettings& settings)
+      : settings_(settings),
+        effort_(effort(settings.scale)),
+        epoch_(static_cast<double>(settings.train_examples) / kBatch) {}
+
+  [[nodiscard]] PlannedRun sweep() const {
+    PlannedRun run{"sweep", "tradeoff", with_common({{"rho", kAllRhos}, {"c", effort_.c}})};
+    run.settings.insert(run.settings.end(), {{"noise", "heterogeneous,homogeneous"},
+                                             {"epochs", std::to_string(effort_.sweep_epochs)},
+                                             {"lr", effort_.lr},
+                                             {"samples", std::to_string(effort_.samples)}});
+    const double networks = 2.0 * effort_.c_count * static_cast<double>(kRhos.size());
+    run.steps = networks * (effort_.sweep_epochs * epoch_ + evaluation());
+    return run;
+  }
+
+  /// \param factor of the paper's c, which is that of s = 0.001
+  [[nodiscard]] PlannedRun signatures(std::size_t rho, double factor, bool hidden) const {
+    const auto& [text, value] = kRhos[rho];
+    std::string folder = "signatures/rho" + std::string(text);
+    std::ranges::replace(folder.begin() + 11, folder.end(), '/', '_');
+    if (factor != 1) folder += "_c" + std::string(factor < 1 ? "low" : "high");
+    if (!hidden) folder += "_no_hidden_layer";
+    PlannedRun run{"signatures", folder, with_common({{"rho", exact(value)}})};
+    run.settings.insert(run.settings.end(), {{"c", exact(factor * theory::cost_weight(value, 1e-3))},
+                                             {"hidden", hidden ? "100,100" : "none"},
+                                             {"epochs", std::to_string(effort_.signature_epochs)},
+                                             {"measure_epochs", std::to_string(effort_.measure_epochs)},
+                                             {"lr", effort_.lr},
+                                             {"samples", std::to_string(effort_.samples)}});
+    run.steps = (hidden ? 1 : kNoHiddenLayer) *
+                ((effort_.signature_epochs + kMeasuring * effort_.measure_epochs) * epoch_ + evaluation());
+    return run;
+  }
+
+  [[nodiscard]] PlannedRun bayes() const {
+    PlannedRun run{"bayes", "posterior", with_common({{"rho", kAllRhos}})};
+    run.settings.insert(run.settings.end(), {{"epochs", std::to_string(effort_.bayes_epochs)},
+                                             {"measure_epochs", std::to_string(effort_.measure_epochs)},
+                                             {"lr", effort_.lr}});
+    const double networks = 1 + static_cast<double>(kRhos.size());
+    run.steps = networks * (effort_.bayes_epochs + kMeasuring * effort_.measure_epochs) * epoch_;
+    return run;
+  }
+
+  [[nodiscard]] PlannedRun regression() const {
+    return {"regression", "regression", {{"seed", settings_.seed}}, 20000};
+  }
+  [[nodiscard]] PlannedRun biophysics() const {
+    return {"biophysics", "biophysics", {{"seed", settings_.seed}}};
+  }
+  /// Where the folder with the measurements is there.
+  void add_experiments(std::vector<PlannedRun>& runs) const {
+    if (!settings_.experiments) return;
+    PlannedRun run{"experiments", "experiments", {}};
+    const std::array<std::pair<const char*, const char*>, 3> files = {
+        std::pair{"ltp", "Sjostrom2001_LTP_schug.csv"}, std::pair{"ltd", "Sjostrom2001_LTD_schug.csv"},
+        std::pair{"variability", "ko2013.csv"}};
+    for (const auto& [key, file] : files) {
+      const auto path = *settings_.experiments / file;
+      std::error_code ignored;
+      if (std::filesystem::exists(path, ignored)) run.settings.emplace_back(key, path.string());
+    }
+    if (!run.settings.empty()) runs.push_back(std::move(run));
+  }
+
+ private:
+  [[nodiscard]] Settings with_common(Settings own) const {
+    Settings all = settings_.common;
+    all.insert(all.end(), own.begin(), own.end());
+    return all;
+  }
+
+  /// The final evaluation: mean weights, one draw, and the average over draws.
+  [[nodiscard]] double evaluation() const {
+    return kForward * (2 + effort_.samples) * static_cast<double>(settings_.test_examples) / kBatch;
+  }
+
+  const PlanSettings& settings_;
+  const Effort& effort_;
+  double epoch_;  ///< steps
+};
+
+}  // namespace
+
+Scale scale_from(std::string_view text) {
+  for (const Scale scale : {Scale::quick, Scale::paper}) {
+    if (text == name(scale)) return scale;
+  }
+  throw ConfigError("unknown scale '" + std::string(text) + "': use quick or paper");
+}
+
+const char* name(Scale scale) {
+  return scale == Scale::quick ? "quick" : "paper";
+}
+
+std::vector<PlannedRun> plan(const std::vector<std::string>& figures, const PlanSettings& settings) {
+  const std::set<std::string> known = {"fig2", "fig3", "fig5", "fig7", "all"};
+  for (const std::string& figure : figures) {
+    if (!known.contains(figure)) {
+      throw ConfigError("'" + figure + "' cannot be reproduced: use fig2, fig3, fig5, fig7 or all");
+    }
+  }
+  const auto asked = [&](const char* figure) {
+    return std::ranges::any_of(figures,
+                               [&](const std::string& one) { return one == figure || one == "all"; });
+  };
+  const Planner planner(settings);
+  std::vector<PlannedRun> runs;
+  if (asked("all")) {
+    runs.push_back(planner.biophysics());
+    planner.add_experiments(runs);
+    runs.push_back(planner.regression());
+  }
+  if (asked("fig5")) {
+    for (std::size_t rho = 0; rho < kRhos.size(); ++rho) runs.push_back(planner.signatures(rho, 1, false));
+    for (std::size_t rho = 0; rho < kRhos.size(); ++rho) runs.push_back(planner.signatures(rho, 1, true));
+    // Appendix 6, figure 2.
+    for (std::size_t rho = 0; rho < kRhos.size() && settings.scale == Scale::paper; ++rho) {
+      for (const double factor : {0.1, 10.0}) runs.push_back(planner.signatures(rho, factor, true));
+    }
+  }
+  if (asked("fig7")) runs.push_back(planner.bayes());
+  if (asked("fig2") || asked("fig3")) runs.push_back(planner.sweep());
+  return runs;
+}
+
+std::string command_text(const PlannedRun& run, const std::filesystem::path& out) {
+  std::string text = "ensyn " + run.command;
+  for (const auto& [key, value] : run.settings) text += " " + flag_name(key) + " " + value;
+  return text + " --out " + (out / run.folder).string();
+}
+
+}  // namespace ensyn::driver

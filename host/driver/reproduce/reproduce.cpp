@@ -1,0 +1,239 @@
+/// \file
+/// `ensyn reproduce`: from data to report in one command.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <streambuf>
+#include <string>
+#include <vector>
+
+#include "ensyn/ensyn.h"
+#include "host/driver/command.h"
+#include "host/driver/report/gnuplot.h"
+#include "host/driver/report/report.h"
+#include "host/driver/reproduce/plan.h"
+#include "host/driver/run_folder.h"
+#include "host/driver/shared_settings.h"
+#include "host/driver/text.h"
+
+namespace ensyn::driver {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct ReproduceFlags : CommonFlags {
+  std::vector<std::string> figures;
+};
+
+const OptionTable& reproduce_options() {
+  static const OptionTable table =
+      joined({{{"scale", Kind::text, "NAME", "paper",
+                "paper, the paper's protocol, or quick: minutes, fewer epochs and weights of the cost"},
+               {"reference", Kind::text, "DIR", "",
+                "folder with the paper's numbers to draw beside; its experiments/ has what figure 6 needs"},
+               {"seed", Kind::seed, "SEED", "0", "decides the noise and the initial weights"},
+               {"out", Kind::text, "DIR", "ensyn-reproduction", "folder for the runs and the report"}},
+              data_options("mnist"),
+              execution_options()});
+  return table;
+}
+
+/// What its commands print goes nowhere: the reproduction prints its own lines.
+class NoOutput {
+ public:
+  NoOutput() : before_(std::cout.rdbuf(&nowhere_)) {}
+  ~NoOutput() { std::cout.rdbuf(before_); }
+  NoOutput(const NoOutput&) = delete;
+  NoOutput& operator=(const NoOutput&) = delete;
+
+ private:
+  class Nowhere : public std::streambuf {
+   protected:
+    int_type overflow(int_type character) override { return traits_type::not_eof(character); }
+  };
+  Nowhere nowhere_;
+  std::streambuf* before_;
+};
+
+Command command_of(const std::string& name) {
+  for (Command& command : std::vector{sweep_command(), signatures_command(), biophysics_command(),
+                                      experiments_command(), bayes_command(), regression_command()}) {
+    if (command.name == name) return command;
+  }
+  throw std::logic_error("the plan has a run of '" + name + "'");
+}
+
+/// \throws what the command throws
+void execute(const PlannedRun& run, const std::filesystem::path& folder, bool quiet) {
+  const Command command = command_of(run.command);
+  const auto set = [&](const std::string& key, const std::string& text) {
+    const auto option = std::ranges::find(command.options, key, &Option::key);
+    if (option == command.options.end()) throw std::logic_error(run.command + " has no option " + key);
+    command.flags.given.set(key, from_command_line(*option, {text}), flag_name(key));
+  };
+  for (const auto& [key, text] : run.settings) set(key, text);
+  set("out", folder.string());
+  command.flags.quiet = quiet;
+  // A run that was cut off before its end begins anew, but a sweep goes on from where it was.
+  for (const Switch& flag : command.switches) {
+    if (flag.name == "--overwrite" && run.command != "sweep") *flag.value = true;
+  }
+  const NoOutput silence;
+  command.run();
+}
+
+/// Training steps per second of the paper's network on this machine, all of it, measured for about a second.
+double measured_rate(const Dataset& train, const ExecutionConfig& execution) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::duration<double> kLong(1.0);
+  constexpr std::size_t kNetworks = 4;
+  PopulationConfig config = paper_preset(2, 1);
+  config.architecture.sizes = {train.feature_count(), 100, 100, train.classes()};
+  config.members.resize(kNetworks, config.members.front());
+  Population population(config, train, execution);
+  const auto start = Clock::now();
+  std::uint64_t steps = 0;
+  static_cast<void>(population.train(1'000'000, [&](const Progress& progress) {
+    steps = progress.step;
+    return Clock::now() - start < kLong;
+  }));
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
+  return static_cast<double>(kNetworks * std::max<std::uint64_t>(steps, 1)) / elapsed.count();
+}
+
+struct Reproduction {
+  Values values;
+  std::filesystem::path out;
+  PlanSettings plan;
+  std::vector<PlannedRun> runs;
+
+  [[nodiscard]] bool complete(const PlannedRun& run) const {
+    std::error_code ignored;
+    return std::filesystem::exists(out / run.folder / "summary.json", ignored);
+  }
+};
+
+/// Keys that are passed on to the runs as they were given.
+constexpr std::array kPassedOn = {"data",         "dataset", "seed",           "device",
+                                  "device_index", "threads", "instruction_set"};
+
+std::string as_text(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// Checks that the folder belongs to this reproduction, so that runs of different settings do not mix, and
+/// marks it. \throws ConfigError
+void claim(const Reproduction& reproduction) {
+  json config = {{"command", "reproduce"},
+                 {"version", build_info().version},
+                 {"scale", name(reproduction.plan.scale)},
+                 {"seed", reproduction.plan.seed}};
+  for (const char* key : {"data", "dataset"}) {
+    if (reproduction.values.has(key)) config[key] = reproduction.values.get<std::string>(key, {});
+  }
+  const auto file = reproduction.out / "reproduce.json";
+  std::ifstream stream(file);
+  if (stream) {
+    const json before = json::parse(stream, nullptr, false);
+    if (before != config) {
+      throw ConfigError("--out " + reproduction.out.string() + " holds another reproduction, " +
+                        before.dump() + ": choose another folder");
+    }
+  }
+  create_folder(reproduction.out);
+  write_json(file, config);
+}
+
+/// The plan, and an honest guess of how long it takes.
+std::string announcement(const Reproduction& reproduction, double rate) {
+  std::string text;
+  double steps = 0;
+  for (const PlannedRun& run : reproduction.runs) {
+    const bool done = reproduction.complete(run);
+    if (!done) steps += run.steps;
+    text += (done ? "done  " : "run   ") + command_text(run, reproduction.out) + "\n";
+  }
+  // What a machine that is busy with nothing else needs; evaluation and files come on top of the steps.
+  const double seconds = 5 + steps / rate;
+  return text +
+         formatted(
+             "about %s here: %s training steps' worth of work at %s steps/s as measured now; longer when the "
+             "machine has other work, and less where runs were begun before\n",
+             duration_text(seconds).c_str(), grouped(static_cast<std::uint64_t>(steps)).c_str(),
+             grouped(static_cast<std::uint64_t>(rate)).c_str());
+}
+
+Reproduction prepare(const ReproduceFlags& flags) {
+  Reproduction reproduction;
+  Values& values = reproduction.values;
+  flags.overlay(values, reproduce_options());
+  exclude(values, "data", "dataset");
+  reproduction.out = values.get<std::string>("out", "ensyn-reproduction");
+  reproduction.plan.scale = values.named("scale", Scale::paper, scale_from);
+  reproduction.plan.seed = std::to_string(values.get<std::uint64_t>("seed", 0));
+  for (const char* key : kPassedOn) {
+    if (values.has(key)) {
+      const std::string text = as_text(values.get(key, nlohmann::json()));
+      reproduction.plan.common.emplace_back(key, key == std::string("data") ? absolute_path(text) : text);
+    }
+  }
+  if (const auto reference = optional_path(values, "reference")) {
+    static_cast<void>(report::read_reference(*reference));
+    reproduction.plan.experiments = *reference / "experiments";
+  }
+  return reproduction;
+}
+
+void reproduce(const ReproduceFlags& flags) {
+  Reproduction reproduction = prepare(flags);
+  const ExecutionConfig execution = execution_config(reproduction.values);
+  static_cast<void>(plan(flags.figures, reproduction.plan));  // refuses unknown figures before data are read
+  const TrainTest data = load_data(data_choice(reproduction.values));
+  reproduction.plan.train_examples = data.train.size();
+  reproduction.plan.test_examples = data.test.size();
+  reproduction.runs = plan(flags.figures, reproduction.plan);
+  claim(reproduction);
+  const report::Gnuplot gnuplot;
+  if (flags.prints_text()) {
+    if (!gnuplot.usable()) std::cout << gnuplot.problem() << "; the runs and tables are made all the same\n";
+    std::cout << announcement(reproduction, measured_rate(data.train, execution)) << std::flush;
+  }
+  report::ReportSettings settings{{}, optional_path(reproduction.values, "reference"), reproduction.out};
+  for (const PlannedRun& run : reproduction.runs) {
+    const auto folder = reproduction.out / run.folder;
+    settings.folders.push_back(folder);
+    if (reproduction.complete(run)) continue;
+    const auto start = std::chrono::steady_clock::now();
+    execute(run, folder, flags.quiet);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (flags.prints_text()) {
+      std::cout << formatted("%-12s", run.command.c_str()) << run.folder << ", "
+                << duration_text(elapsed.count()) << std::endl;
+    }
+  }
+  const report::ReportResult result = report::make_report(settings);
+  if (flags.json) std::cout << report::to_json(result, reproduction.out).dump(2) << '\n';
+  if (flags.prints_text()) std::cout << report::to_text(result, reproduction.out);
+  if (!result.problem.empty())
+    throw Error(result.problem + "; runs and tables are in " + reproduction.out.string());
+}
+
+}  // namespace
+
+Command reproduce_command() {
+  const auto flags = std::make_shared<ReproduceFlags>();
+  return {"reproduce",
+          "the paper's figures from data to report: trains, measures, draws",
+          reproduce_options(),
+          *flags,
+          {},
+          std::nullopt,
+          [flags] { reproduce(*flags); },
+          Arguments{"FIGURE", &flags->figures, "fig2, fig3, fig5, fig7, or all"}};
+}
+
+}  // namespace ensyn::driver
