@@ -204,6 +204,107 @@ class Tradeoff(ReportTest):
         self.assertNotIn("<script>", text)
 
 
+class Signatures(ReportTest):
+    """From real, small runs."""
+
+    def measure(self, out, *arguments):
+        self.succeed("signatures", "--dataset", "digits", "--hidden", "16,16", "--epochs", "2", "--lr", "1e-3",
+                     "--measure-epochs", "1", "--samples", "1", "--quiet", "--out", out, *arguments)
+
+    def test_figures_and_numbers_are_those_measured(self):
+        self.measure("runs/two", "--rho", "2", "--c", "1e-3")
+        self.measure("runs/half", "--rho", "0.5", "--c", "0.05")
+        self.measure("runs/flat", "--rho", "2", "--c", "1e-3", "--hidden", "none")
+        self.report("runs")
+        self.check_figures(["app5", "app6_layer1", "app6_layer3", "fig5_layer2", "fig7_theory"])
+        self.check_page()
+        slopes = {(row["rho"], row["layer"], row["against"]): row for row in self.table("report/tables/fig5_slopes.csv")
+                  if row["protocol"] == "published"}
+        for measured in self.table("runs/half/signatures.csv"):
+            row = slopes["1/2", measured["layer"], "curvature"]
+            self.assertAlmostEqual(float(row["slope"]), float(measured["slope_curvature"]), delta=5.1e-4)
+            self.assertAlmostEqual(float(row["Spearman"]), float(measured["spearman_curvature"]), delta=5.1e-4)
+            self.assertAlmostEqual(float(row["theory, stationary"]), -0.8, delta=1e-9)
+            self.assertAlmostEqual(float(row["theory, rising"]), -0.667, delta=1e-9)
+        # 16 x 16 synapses with 16 input rates between them, and no variance that is not positive.
+        points = [row for row in self.table("report/figures/fig5_layer2.csv") if row["series"] == "synapses"]
+        self.assertLessEqual(len(points), 2 * 3 * 256)
+        self.assertGreater(len(points), 2 * 3 * 128)
+        self.assertTrue(all(float(row["x"]) > 0 and float(row["y"]) > 0 for row in points))
+
+    def test_several_weights_of_the_cost(self):
+        for c in ["1e-4", "1e-3", "1e-2"]:
+            self.measure(f"runs/{c}", "--c", c)
+        self.report("runs")
+        self.check_figures(["app6_c", "app6_layer1", "app6_layer3", "fig5_layer2", "fig7_theory"])
+        labels = {row["series"] for row in self.table("report/figures/app6_c.csv")}
+        self.assertEqual(labels, {"smallest c", "second c", "third c"})
+
+    def test_damaged_arrays(self):
+        self.measure("run")
+        array = self.folder / "run" / "layer2.curvature.npy"
+        content = array.read_bytes()
+        array.write_bytes(content[:-8])
+        self.fail_with(3, ["layer2.curvature.npy"], "report", "run")
+        array.unlink()
+        self.fail_with(3, ["layer2.curvature.npy"], "report", "run")
+        array.write_bytes((self.folder / "run" / "layer1.curvature.npy").read_bytes())
+        self.fail_with(3, ["layer2.curvature.npy", "shape"], "report", "run")
+
+
+class OtherFigures(ReportTest):
+    def test_mechanisms(self):
+        self.succeed("biophysics", "--out", "run", "--quiet")
+        self.report("run")
+        self.check_figures(["fig1b", "fig1c"])
+        costs = {row["series"]: row for row in self.table("report/figures/fig1c.csv")}
+        self.assertEqual(sorted(costs), ["actin, ρ = 4/3", "calcium, ρ = 1/2", "membrane, ρ = 2/3", "trafficking, ρ = 2"])
+
+    def test_experiments(self):
+        # y = 1 - p, without noise.
+        rows = [[p / 10, p / 20 + 0.3, 1, (p / 10) * (2 - p / 10) / (p / 20 + 0.3)] for p in range(1, 9)]
+        self.write_table("ltp.csv", ["Pr (before)", "Pr (after)", "q (mV, before)", "q (mV, after)"], rows)
+        self.succeed("experiments", "--ltp", self.folder / "ltp.csv", "--out", "run", "--quiet")
+        self.report("run")
+        self.check_figures(["fig6"])
+        (row,) = self.table("report/tables/fig6_fits.csv")
+        self.assertAlmostEqual(float(row["slope"]), -1, delta=1e-4)
+        self.check_page()
+
+
+class Reproduce(ReportTest):
+    def test_quick_from_data_to_report(self):
+        arguments = ["reproduce", "fig2", "--scale", "quick", "--dataset", "digits", "--out", "all", "--threads", "2"]
+        process = self.run_driver(*arguments)
+        self.assertEqual(process.returncode, 0 if GNUPLOT else 1, process.stderr_text)
+        self.assertIn("about ", process.stdout_text)
+        self.assertIn("ensyn sweep --dataset digits", process.stdout_text)
+        self.check_figures(["fig2", "fig3"], "all")
+        self.check_page("all")
+        # Noise costs accuracy, and one sigma for all costs more of it.
+        networks = self.table("all/tables/fig2_networks.csv")
+        for rho in ["1/2", "2/3", "4/3", "2"]:
+            level = {noise: [float(row["accuracy"]) for row in networks if (row["rho"], row["noise"]) == (rho, noise)]
+                     for noise in ["heterogeneous", "homogeneous"]}
+            self.assertEqual(len(level["homogeneous"]), 7)
+            self.assertGreater(level["heterogeneous"][0], level["heterogeneous"][-1] + 40)
+            self.assertGreater(sum(level["heterogeneous"]), sum(level["homogeneous"]) + 50)
+        # What is complete is not done again, and the report is the same.
+        before = {path: path.read_bytes() for path in (self.folder / "all").rglob("*") if path.is_file()}
+        again = self.run_driver(*arguments)
+        self.assertIn("done  ensyn sweep", again.stdout_text)
+        after = {path: path.read_bytes() for path in (self.folder / "all").rglob("*") if path.is_file()}
+        self.assertEqual(before, after)
+        self.fail_with(2, ["--out", "another"], *arguments, "--seed", "1")
+
+    def test_refusals(self):
+        self.fail_with(2, ["fig9"], "reproduce", "fig9", "--dataset", "digits")
+        self.fail_with(2, ["--scale", "huge"], "reproduce", "fig2", "--scale", "huge")
+        self.fail_with(2, ["FIGURE"], "reproduce")
+        self.fail_with(3, ["nowhere"], "reproduce", "fig2", "--dataset", "digits", "--reference", "nowhere")
+        self.assertEqual(self.names(), [])
+
+
 class Damaged(ReportTest):
     def test_files(self):
         good = self.write_sweep()
