@@ -16,17 +16,16 @@
 
 namespace ensyn::driver {
 
-/// Prior of the variational network and of every ELBO. Under `flat` and `laplace` the networks also have the
-/// magnitude cost lambda sum |mu| in common; `laplace` (scale 1/lambda) is what the paper identifies it with.
-enum class PriorKind { flat, gaussian, laplace };
-
 struct BayesSettings {
   DataChoice data;
   std::vector<int> hidden{100, 100};  ///< none: the softmax regression of appendix 5
   std::vector<double> rho{0.5, 2.0 / 3, 4.0 / 3, 2};
   std::vector<double> scale{0.01};  ///< s, for which c = s^rho / rho, the same for every rho as in figure 7b
   std::optional<std::vector<double>> c;  ///< instead of `scale`
-  PriorKind prior = PriorKind::flat;
+  /// Of the variational network and of every ELBO; `laplace` has the scale 1 / lambda, with which the paper
+  /// identifies the magnitude cost lambda sum |mu| of the energy-efficient networks. Under `flat` the
+  /// variational network has that cost too.
+  Prior prior = Prior::flat;
   double prior_sigma = 1;  ///< SD of the gaussian prior
   double lambda = 0.01;
   double learning_rate = 1e-4;

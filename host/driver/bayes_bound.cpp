@@ -14,17 +14,17 @@ struct LogPrior {
 
 LogPrior log_prior(const BayesSettings& settings, double mu, double sigma) {
   switch (settings.prior) {
-    case PriorKind::gaussian: {
+    case Prior::gaussian: {
       const double s = settings.prior_sigma;
       const double value = -(mu * mu + sigma * sigma) / (2 * s * s) - std::log(s) - 0.5 * kLogTwoPi;
       return {value, value};
     }
-    case PriorKind::laplace: {
+    case Prior::laplace: {
       const double constant = std::log(0.5 * settings.lambda);
       return {constant - settings.lambda * theory::expected_magnitude(mu, sigma),
               constant - settings.lambda * std::fabs(mu)};
     }
-    case PriorKind::flat:
+    case Prior::flat:
       break;
   }
   return {};

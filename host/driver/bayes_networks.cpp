@@ -38,10 +38,11 @@ NetworkConfig config_of(const BayesSettings& settings, const BayesNetwork& netwo
   }
   config.objective = Objective::variational;
   config.costs.clear();
-  if (settings.prior == PriorKind::gaussian) {
-    config.prior_sigma = settings.prior_sigma;
-    config.lambda = 0;
-  }
+  config.prior = settings.prior;
+  if (settings.prior == Prior::gaussian) config.prior_sigma = settings.prior_sigma;
+  if (settings.prior == Prior::laplace) config.prior_scale = 1 / settings.lambda;
+  // The magnitude cost stands for a prior; a prior of its own replaces it.
+  if (settings.prior != Prior::flat) config.lambda = 0;
   return config;
 }
 

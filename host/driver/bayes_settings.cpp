@@ -5,33 +5,21 @@
 namespace ensyn::driver {
 namespace {
 
-constexpr std::pair<PriorKind, std::string_view> kPriors[] = {
-    {PriorKind::flat, "flat"}, {PriorKind::gaussian, "gaussian"}, {PriorKind::laplace, "laplace"}};
-
-std::string_view name_of(PriorKind kind) {
-  for (const auto& [value, text] : kPriors) {
-    if (value == kind) return text;
-  }
-  return "";
-}
-
-PriorKind prior_from(std::string_view name) {
-  for (const auto& [value, text] : kPriors) {
-    if (text == name) return value;
-  }
-  throw ConfigError("prior '" + std::string(name) + "' is unknown: use one of flat, gaussian, laplace");
-}
-
 /// Of settings that only some priors look at.
 void check_prior(const BayesSettings& settings, const Values& values) {
-  if (values.has("prior_sigma") && settings.prior != PriorKind::gaussian) {
+  if (values.has("prior_sigma") && settings.prior != Prior::gaussian) {
     throw ConfigError(values.origin("prior_sigma") +
                       " has a meaning for the gaussian prior alone: leave it " +
                       "out, or choose --prior gaussian");
   }
-  if (settings.prior == PriorKind::laplace && settings.lambda == 0) {
+  if (settings.prior == Prior::laplace && settings.lambda == 0) {
     throw ConfigError(values.origin("lambda") +
                       " is 0, but the laplace prior has the scale 1 / lambda: give more, or another --prior");
+  }
+  if (settings.prior == Prior::laplace && settings.equilibrium_rounds > 0) {
+    throw ConfigError(values.origin("equilibrium") +
+                      ": the fixed point under a laplace prior has no closed form: leave it out, or choose " +
+                      "another --prior");
   }
 }
 
@@ -84,7 +72,6 @@ BayesSettings bayes_settings(const Values& values) {
   settings.prior = values.named("prior", settings.prior, prior_from);
   settings.prior_sigma = values.get("prior_sigma", settings.prior_sigma);
   settings.lambda = values.get("lambda", settings.lambda);
-  check_prior(settings, values);
   settings.mu_range = values.get("mu_range", settings.mu_range);
   settings.sigma_init = values.get("sigma_init", settings.sigma_init);
   settings.epochs = values.get("epochs", settings.epochs);
@@ -97,6 +84,7 @@ BayesSettings bayes_settings(const Values& values) {
   settings.data_seed = values.get("data_seed", settings.data_seed);
   settings.execution = execution_config(values);
   settings.out = values.get<std::string>("out", settings.out.string());
+  check_prior(settings, values);
   return settings;
 }
 
@@ -116,8 +104,8 @@ nlohmann::ordered_json to_json(const BayesSettings& settings) {
   } else {
     result["scale"] = settings.scale;
   }
-  result["prior"] = name_of(settings.prior);
-  if (settings.prior == PriorKind::gaussian) result["prior_sigma"] = settings.prior_sigma;
+  result["prior"] = name(settings.prior);
+  if (settings.prior == Prior::gaussian) result["prior_sigma"] = settings.prior_sigma;
   result["lambda"] = settings.lambda;
   result["mu_range"] = settings.mu_range;
   result["sigma_init"] = settings.sigma_init;

@@ -110,7 +110,9 @@ PopulationConfig population_config(const RegressionSettings& settings, const std
       member.objective = Objective::variational;
       member.costs.clear();
       member.lambda = 0;
-      member.prior_sigma = settings.prior_sigma;
+      member.prior = settings.prior;
+      if (settings.prior == Prior::gaussian) member.prior_sigma = settings.prior_sigma;
+      if (settings.prior == Prior::laplace) member.prior_scale = settings.prior_scale;
     } else {
       member.costs = {{model.rho, model.c}};
       member.lambda = settings.lambda;
@@ -179,30 +181,33 @@ Table table_of(const Points& points) {
 }
 
 json config_json(const RegressionSettings& settings) {
-  return {{"command", "regression"},
-          {"rho", settings.rho},
-          {"c", settings.c},
-          {"hidden", settings.hidden},
-          {"low", settings.low},
-          {"high", settings.high},
-          {"margin", settings.margin},
-          {"points", settings.points},
-          {"curve_points", settings.curve_points},
-          {"noise_sd", settings.noise_sd},
-          {"lambda", settings.lambda},
-          {"prior_sigma", settings.prior_sigma},
-          {"lr", settings.learning_rate},
-          {"mu_range", settings.mu_range},
-          {"sigma_init", settings.sigma_init},
-          {"batch", settings.batch},
-          {"steps", settings.steps},
-          {"samples", settings.samples},
-          {"seed", settings.seed},
-          {"precision", name(settings.precision)},
-          {"device", name(settings.execution.device)},
-          {"device_index", settings.execution.device_index},
-          {"threads", settings.execution.threads},
-          {"instruction_set", settings.execution.instruction_set}};
+  json result = {{"command", "regression"},
+                 {"rho", settings.rho},
+                 {"c", settings.c},
+                 {"hidden", settings.hidden},
+                 {"low", settings.low},
+                 {"high", settings.high},
+                 {"margin", settings.margin},
+                 {"points", settings.points},
+                 {"curve_points", settings.curve_points},
+                 {"noise_sd", settings.noise_sd},
+                 {"lambda", settings.lambda},
+                 {"lr", settings.learning_rate},
+                 {"mu_range", settings.mu_range},
+                 {"sigma_init", settings.sigma_init},
+                 {"batch", settings.batch},
+                 {"steps", settings.steps},
+                 {"samples", settings.samples},
+                 {"seed", settings.seed},
+                 {"precision", name(settings.precision)},
+                 {"device", name(settings.execution.device)},
+                 {"device_index", settings.execution.device_index},
+                 {"threads", settings.execution.threads},
+                 {"instruction_set", settings.execution.instruction_set}};
+  result["prior"] = name(settings.prior);
+  if (settings.prior == Prior::gaussian) result["prior_sigma"] = settings.prior_sigma;
+  if (settings.prior == Prior::laplace) result["prior_scale"] = settings.prior_scale;
+  return result;
 }
 
 void print(const json& summary, const RegressionSettings& settings) {
@@ -238,8 +243,10 @@ const OptionTable& regression_options() {
         {"curve_points", Kind::whole, "N", std::to_string(defaults.curve_points), "points of each curve", 2},
         {"noise_sd", Kind::real, "SD", exact(defaults.noise_sd), "SD of the points about f(x)", 0, true},
         {"lambda", Kind::real, "L", exact(defaults.lambda), "weight of the magnitude cost sum |mu|", 0},
-        {"prior_sigma", Kind::real, "S", exact(defaults.prior_sigma), "SD of the variational network's prior",
-         0, true},
+        {"prior", Kind::text, "NAME", std::string(name(defaults.prior)),
+         "of the variational network: flat, gaussian or laplace"},
+        {"prior_sigma", Kind::real, "S", exact(defaults.prior_sigma), "SD of the gaussian prior", 0, true},
+        {"prior_scale", Kind::real, "B", exact(defaults.prior_scale), "scale of the laplace prior", 0, true},
         {"lr", Kind::real, "RATE", exact(defaults.learning_rate), "Adam's learning rate", 0, true},
         {"mu_range", Kind::real, "R", exact(defaults.mu_range), "mu starts uniformly in (-R, R)", 0},
         {"sigma_init", Kind::real, "S", exact(defaults.sigma_init), "sigma starts here", 0, true},
@@ -266,7 +273,9 @@ RegressionSettings regression_settings(const Values& values) {
   settings.curve_points = values.get("curve_points", settings.curve_points);
   settings.noise_sd = values.get("noise_sd", settings.noise_sd);
   settings.lambda = values.get("lambda", settings.lambda);
+  settings.prior = values.named("prior", settings.prior, prior_from);
   settings.prior_sigma = values.get("prior_sigma", settings.prior_sigma);
+  settings.prior_scale = values.get("prior_scale", settings.prior_scale);
   settings.learning_rate = values.get("lr", settings.learning_rate);
   settings.mu_range = values.get("mu_range", settings.mu_range);
   settings.sigma_init = values.get("sigma_init", settings.sigma_init);
@@ -277,6 +286,13 @@ RegressionSettings regression_settings(const Values& values) {
   settings.seed = values.get("seed", settings.seed);
   settings.execution = execution_config(values);
   settings.out = values.get<std::string>("out", settings.out.string());
+  for (const auto& [key, prior] :
+       {std::pair{"prior_sigma", Prior::gaussian}, std::pair{"prior_scale", Prior::laplace}}) {
+    if (values.has(key) && settings.prior != prior) {
+      throw ConfigError(values.origin(key) + " has a meaning for the " + std::string(name(prior)) +
+                        " prior alone: leave it out, or choose that --prior");
+    }
+  }
   if (!(settings.low < settings.high)) {
     throw ConfigError(values.origin("low") + " is " + exact(settings.low) + ", but " + values.origin("high") +
                       " is " + exact(settings.high) + ": the first must be the smaller");

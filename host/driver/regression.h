@@ -19,13 +19,15 @@ struct RegressionSettings {
   std::vector<double> rho{0.5, 2.0 / 3, 4.0 / 3, 2};
   std::vector<double> c{1e-4, 1e-2, 1};
   std::vector<int> hidden{20};
-  double low = -2, high = 1;  ///< the training points lie evenly on [low, high]
-  double margin = 0.5;        ///< by which the curves go beyond them on each side, >= 0
-  int points = 40;            ///< for training, >= 2
-  int curve_points = 121;     ///< of each curve, >= 2
-  double noise_sd = 0.05;     ///< eps, of the points and of the likelihood
-  double lambda = 0.01;       ///< weight of the magnitude cost of the energy-efficient networks
-  double prior_sigma = 1;     ///< SD of the variational network's Gaussian prior
+  double low = -2, high = 1;      ///< the training points lie evenly on [low, high]
+  double margin = 0.5;            ///< by which the curves go beyond them on each side, >= 0
+  int points = 40;                ///< for training, >= 2
+  int curve_points = 121;         ///< of each curve, >= 2
+  double noise_sd = 0.05;         ///< eps, of the points and of the likelihood
+  double lambda = 0.01;           ///< weight of the magnitude cost of the energy-efficient networks
+  Prior prior = Prior::gaussian;  ///< of the variational network
+  double prior_sigma = 1;         ///< SD of the gaussian prior
+  double prior_scale = 1;         ///< b of the laplace prior
   double learning_rate = 3e-3;
   double mu_range = 0.5;
   double sigma_init = 1e-3;

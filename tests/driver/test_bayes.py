@@ -89,6 +89,17 @@ class BayesTest(DriverTest):
                 self.assertGreater(rows[0]["gap"], weights)
                 self.assertEqual(rows[0]["elbo"], rows[1]["elbo"])
 
+    def test_a_strong_laplace_prior_shrinks_the_posterior(self):
+        narrow = {}
+        for prior, scale in [("flat", 0.01), ("laplace", 100)]:
+            self.succeed("bayes", *DIGITS, "--hidden", "none", "--epochs", 30, "--sigma-init", 0.05, "--rho", "2",
+                         "--prior", prior, "--lambda", scale, "--out", prior)
+            rows = self.table(f"{prior}/bayes.csv")
+            narrow[prior] = [sum(abs(r[key]) for r in rows) for key in ("mu_posterior", "sigma_posterior")]
+        # lambda E|w| pulls at mu and at sigma.
+        self.assertLess(narrow["laplace"][0], 0.5 * narrow["flat"][0])
+        self.assertLess(narrow["laplace"][1], 0.8 * narrow["flat"][1])
+
     def test_the_variational_network_has_the_better_elbo(self):
         self.succeed("bayes", *EQUILIBRIUM, "--rho", "2", "--c", "0.1", "--prior", "gaussian", "--prior-sigma", 0.5,
                      "--out", "out")
@@ -120,6 +131,7 @@ class BayesTest(DriverTest):
             (2, ["--prior", "'cauchy'"], ["--prior", "cauchy"]),
             (2, ["--prior-sigma", "gaussian"], ["--prior-sigma", 1]),
             (2, ["--lambda", "laplace"], ["--prior", "laplace", "--lambda", 0]),
+            (2, ["--equilibrium", "laplace"], ["--prior", "laplace", "--equilibrium", 5]),
             (2, ["--batch", "1437"], ["--batch", 2000]),
             (2, "--rho", ["--rho", "0.5,-1"]),
             (2, "nonsense", ["--dataset", "nonsense"]),

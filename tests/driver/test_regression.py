@@ -72,12 +72,23 @@ class RegressionTest(DriverTest):
         self.assertEqual(content["one"], content["two"])
         self.assertNotEqual(content["one"], content["other"])
 
+    def test_priors(self):
+        sigma = {}
+        for out, prior in [("flat", ["flat"]), ("wide", ["laplace"]), ("narrow", ["laplace", "--prior-scale", 1e-3])]:
+            self.succeed("regression", *FAST, "--rho", "2", "--c", "0.01", "--steps", 3000, "--sigma-init", 0.1,
+                         "--prior", *prior, "--out", out)
+            sigma[out] = self.model(self.json(f"{out}/summary.json"), "variational")["sigma_rms"]
+        self.assertLess(sigma["narrow"], 0.5 * sigma["wide"])
+        self.assertLess(sigma["wide"], sigma["flat"])
+
     def test_bad_settings(self):
         for names, arguments in [
             (["--low", "--high"], ["--low", 1, "--high", 1]),
             (["--batch", "10"], ["--batch", 20, "--points", 10]),
             ("--noise-sd", ["--noise-sd", 0]),
             ("--samples", ["--samples", 1]),
+            (["--prior-scale", "laplace"], ["--prior-scale", 1]),
+            (["--prior", "'cauchy'"], ["--prior", "cauchy"]),
             ("--rho", ["--rho", "0"]),
             ("--hidden", ["--hidden", "20,x"]),
         ]:
