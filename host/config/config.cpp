@@ -172,8 +172,8 @@ void validate_network(const NetworkConfig& value, const std::string& prefix) {
     reject(prefix + "prior_sigma", shown(value.prior_sigma), "greater than 0 (infinity is a flat prior)");
   }
   if (value.prior != Prior::gaussian && std::isfinite(value.prior_sigma)) {
-    throw ConfigError(prefix + "prior_sigma = " + shown(value.prior_sigma) + " with a prior that is " +
-                      std::string(name(value.prior)) + ": it belongs to the gaussian prior; leave it out");
+    reject(prefix + "prior_sigma", shown(value.prior_sigma),
+           "left out, or infinity, where the prior is " + std::string(name(value.prior)));
   }
   require_positive(prefix + "prior_scale", value.prior_scale);
   require_not_negative(prefix + "lambda", value.lambda);

@@ -162,14 +162,14 @@ void ArgumentCheck::noise(const std::string& name, NoiseKind kind) const {
 }
 
 void ArgumentCheck::settings(const NetworkConfig& config, const char* prefix) const {
+  if (config.law != NoiseLaw::gaussian) {
+    fail(std::string(prefix) + "law is " + std::string(name(config.law)) +
+         ": the operations know the gaussian law only");
+  }
   try {
     config.validate();
   } catch (const ConfigError& e) {
     fail(std::string(prefix) + e.what());
-  }
-  if (config.law != NoiseLaw::gaussian) {
-    fail(std::string(prefix) + "law is " + std::string(name(config.law)) +
-         ": the operations know the gaussian law only");
   }
   noise(std::string(prefix) + "noise", config.noise);
   if (config.objective == Objective::energy && config.costs.size() > kernels::kMaxCostTerms) {
