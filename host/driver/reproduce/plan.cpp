@@ -20,15 +20,18 @@ constexpr std::array kRhos = {std::pair{"1/2", 0.5}, std::pair{"2/3", 2.0 / 3}, 
 constexpr const char* kAllRhos = "0.5,2/3,4/3,2";
 
 constexpr double kBatch = 20;
-constexpr double kForward = 0.4;    ///< of a training step: one forward pass of evaluation
-constexpr double kMeasuring = 2.5;  ///< of a training step: one step that measures curvature, on the CPU
+constexpr double kForward = 0.4;  ///< of a training step: one forward pass of evaluation
+constexpr double kMeasuring = 5;  ///< of a training step: one step that measures curvature, on the CPU
 constexpr double kNoHiddenLayer =
     0.15;  ///< of a training step of the paper's network: one without hidden layers
 
-/// What a scale asks of each command. Quick runs have few epochs at ten times the paper's learning rate, by
-/// which sigma, whose speed is the learning rate, still rises as far as in the paper's 50 epochs.
+/// What a scale asks of each command. Quick runs have few epochs at ten times the paper's learning rate. A
+/// sweep's sigma then starts at 0.05, because from 1e-4 it would not get far at rho = 2: the reliability
+/// gradient falls as fast as sigma rises, and Adam's mean of squared gradients forgets the large early ones
+/// over a thousand steps, whatever the learning rate.
 struct Effort {
   const char* lr;
+  const char* sweep_sigma_init;
   int sweep_epochs;
   const char* c;
   int c_count;
@@ -36,8 +39,8 @@ struct Effort {
   int bayes_epochs;
   int samples;
 };
-constexpr Effort kQuick = {"1e-3", 4, "1e-3:1e3:7log", 7, 10, 2, 8, 1};
-constexpr Effort kPaper = {"1e-4", 50, "1e-4:1e3.25:30log", 30, 50, 10, 50, 20};
+constexpr Effort kQuick = {"1e-3", "0.05", 4, "1e-3:1e3:7log", 7, 10, 2, 8, 1};
+constexpr Effort kPaper = {"1e-4", "1e-4", 50, "1e-4:1e3.25:30log", 30, 50, 10, 50, 20};
 
 const Effort& effort(Scale scale) {
   return scale == Scale::quick ? kQuick : kPaper;
@@ -55,6 +58,7 @@ class Planner {
     run.settings.insert(run.settings.end(), {{"noise", "heterogeneous,homogeneous"},
                                              {"epochs", std::to_string(effort_.sweep_epochs)},
                                              {"lr", effort_.lr},
+                                             {"sigma_init", effort_.sweep_sigma_init},
                                              {"samples", std::to_string(effort_.samples)}});
     const double networks = 2.0 * effort_.c_count * static_cast<double>(kRhos.size());
     run.steps = networks * (effort_.sweep_epochs * epoch_ + evaluation());
