@@ -10,7 +10,7 @@ namespace ensyn::driver::report {
 namespace {
 
 constexpr double kPanelWidth = 290, kWidePanel = 400, kPanelHeight = 262;  ///< with axis labels and title
-constexpr double kLeft = 74, kRight = 12, kTop = 52, kBottom = 50;
+constexpr double kLeft = 84, kRight = 12, kTop = 52, kBottom = 50;
 constexpr double kFirstColumnExtra = 8;
 constexpr double kLegendRow = 22, kSample = 34;
 constexpr double kCharacter = 7.2;  ///< rough width of one in the legend
