@@ -79,7 +79,10 @@ std::vector<std::string> shapes_of(std::string_view type) {
   listing.add("rectify", rectify_shape(Rectify<T>{}));
   listing.add("finish_step", finish_step_shape(FinishStep<T>{}));
   listing.add("gradient_statistics", gradient_statistics_shape(GradientStatistics<T>{}));
-  listing.add("homogeneous_update", homogeneous_update_shape(HomogeneousUpdate<T>{}));
+  // Made without and with the Laplace prior.
+  for (const char* laplace : {", false", ", true"}) {
+    listing.add("homogeneous_update", homogeneous_update_shape(HomogeneousUpdate<T>{}), laplace);
+  }
   listing.add("initialize", initialize_shape(Initialize<T>{}));
   listing.add_for_laws("materialize", materialize_shape(Materialize<T>{}));
   listing.add_for_laws("parameter_update", parameter_update_shape(ParameterUpdate<T>{}));
