@@ -22,6 +22,7 @@ constexpr const char* kAllRhos = "0.5,2/3,4/3,2";
 constexpr double kBatch = 20;
 constexpr double kForward = 0.4;  ///< of a training step: one forward pass of evaluation
 constexpr double kMeasuring = 5;  ///< of a training step: one step that measures curvature, on the CPU
+constexpr double kRounds = 15;    ///< that bring sigma to its fixed point: an epoch and a measurement each
 constexpr double kNoHiddenLayer =
     0.15;  ///< of a training step of the paper's network: one without hidden layers
 
@@ -79,8 +80,14 @@ class Planner {
                                              {"measure_epochs", std::to_string(effort_.measure_epochs)},
                                              {"lr", effort_.lr},
                                              {"samples", std::to_string(effort_.samples)}});
-    run.steps = (hidden ? 1 : kNoHiddenLayer) *
-                ((effort_.signature_epochs + kMeasuring * effort_.measure_epochs) * epoch_ + evaluation());
+    double epochs = effort_.signature_epochs + kMeasuring * effort_.measure_epochs;
+    // The fixed point beside the protocol: always where it is exact and cheap, else with the paper's
+    // patience.
+    if (!hidden || (factor == 1 && settings_.scale == Scale::paper)) {
+      run.settings.emplace_back("equilibrium", "");
+      epochs += kRounds * (1 + kMeasuring) + kMeasuring * effort_.measure_epochs;
+    }
+    run.steps = (hidden ? 1 : kNoHiddenLayer) * (epochs * epoch_ + evaluation());
     return run;
   }
 
@@ -90,7 +97,13 @@ class Planner {
                                              {"measure_epochs", std::to_string(effort_.measure_epochs)},
                                              {"lr", effort_.lr}});
     const double networks = 1 + static_cast<double>(kRhos.size());
-    run.steps = networks * (effort_.bayes_epochs + kMeasuring * effort_.measure_epochs) * epoch_;
+    double epochs = effort_.bayes_epochs + kMeasuring * effort_.measure_epochs;
+    if (settings_.scale == Scale::paper) {
+      // Figure 7 is about fixed points, from which the paper's schedule stops far away.
+      run.settings.emplace_back("equilibrium", "40");
+      epochs += kRounds * (1 + kMeasuring);
+    }
+    run.steps = networks * epochs * epoch_;
     return run;
   }
 
@@ -178,7 +191,8 @@ std::vector<PlannedRun> plan(const std::vector<std::string>& figures, const Plan
 
 std::string command_text(const PlannedRun& run, const std::filesystem::path& out) {
   std::string text = "ensyn " + run.command;
-  for (const auto& [key, value] : run.settings) text += " " + flag_name(key) + " " + value;
+  for (const auto& [key, value] : run.settings)
+    text += " " + flag_name(key) + (value.empty() ? "" : " ") + value;
   return text + " --out " + (out / run.folder).string();
 }
 

@@ -21,7 +21,7 @@ struct PlannedRun {
   std::string command;
   std::string folder;  ///< within the reproduction's own
   std::vector<std::pair<std::string, std::string>>
-      settings;      ///< keys of the command's options, without `out`
+      settings;      ///< keys of the command's options, without `out`; an empty text is a flag alone
   double steps = 0;  ///< of training one 784-100-100-10 network on a minibatch of 20, or what takes as long
 };
 

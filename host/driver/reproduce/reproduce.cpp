@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <streambuf>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ensyn/ensyn.h"
@@ -73,7 +74,9 @@ void execute(const PlannedRun& run, const std::filesystem::path& folder, bool qu
   const auto set = [&](const std::string& key, const std::string& text) {
     const auto option = std::ranges::find(command.options, key, &Option::key);
     if (option == command.options.end()) throw std::logic_error(run.command + " has no option " + key);
-    command.flags.given.set(key, from_command_line(*option, {text}), flag_name(key));
+    nlohmann::json value =
+        option->kind == Kind::boolean ? nlohmann::json(true) : from_command_line(*option, {text});
+    command.flags.given.set(key, std::move(value), flag_name(key));
   };
   for (const auto& [key, text] : run.settings) set(key, text);
   set("out", folder.string());
