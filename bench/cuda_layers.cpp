@@ -148,7 +148,9 @@ Layers<T>::Layers(const Setup& of, ensyn::NoiseKind noise)
   }
   networks.set_step(kStep, stream().get());
   first_parameters_ = ensyn::cuda::DeviceBuffer<T>(all_parameters().size(), "parameters");
-  first_shared_ = ensyn::cuda::DeviceBuffer<T>(static_cast<std::size_t>(3 * setup.networks), "shared phi");
+  // One phi and its moments for each homogeneous network; heterogeneous ones share none.
+  const int shared = noise == ensyn::NoiseKind::homogeneous ? 3 * setup.networks : 0;
+  first_shared_ = ensyn::cuda::DeviceBuffer<T>(static_cast<std::size_t>(shared), "shared phi");
   const auto keep = [](T* to, const T* from, std::size_t count) {
     check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToDevice, stream().get()), "copy");
   };
