@@ -57,7 +57,7 @@ const OptionTable& experiments_options() {
 
 /// \throws DataError on a value that is not above 0, of which there is no logarithm or ratio
 Numbers positive(const Table& table, const std::string& column) {
-  const Numbers values = table.numbers(column);
+  Numbers values = table.numbers(column);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] > 0) continue;
     throw DataError(table.source + ", row " + std::to_string(i + 1) + ": '" + column + "' is " +

@@ -75,25 +75,23 @@ class Run {
         data_(data),
         network_(network),
         folder_{settings.train.out},
-        member_(network.config().members.front()) {
-    run_.table = empty_signature_table();
-  }
+        member_(network.config().members.front()) {}
 
   SignatureRun finish() {
     measure("published", "", settings_.measurement, folder_.model());
-    run_.summary = results_;
+    summary_ = results_;
     if (settings_.equilibrium) equilibrium();
-    write_csv(folder_.path / "signatures.csv", run_.table);
-    run_.text += signature_text(run_.table);
+    write_csv(folder_.path / "signatures.csv", table_);
+    text_ += signature_text(table_);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
-    run_.summary["steps"] = network_.step();
-    run_.summary["measuring_seconds"] = elapsed.count();
-    run_.summary["device"] = network_.device();
-    run_.summary["backend"] = network_.backend();
-    run_.summary["seed"] = member_.seed;
-    run_.summary["config"] = to_json(settings_);
-    write_json(folder_.summary(), run_.summary);
-    return std::move(run_);
+    summary_["steps"] = network_.step();
+    summary_["measuring_seconds"] = elapsed.count();
+    summary_["device"] = network_.device();
+    summary_["backend"] = network_.backend();
+    summary_["seed"] = member_.seed;
+    summary_["config"] = to_json(settings_);
+    write_json(folder_.summary(), summary_);
+    return {std::move(table_), std::move(summary_), std::move(text_)};
   }
 
  private:
@@ -102,13 +100,13 @@ class Run {
     network_.save(model);
     const Signatures found = network_.signatures(0, config);
     if (InterruptGuard::interrupted()) stop("while measuring");
-    add_rows(run_.table, protocol, found, member_);
+    add_rows(table_, protocol, found, member_);
     write_arrays(folder_.path, prefix, found);
     const Evaluation evaluation = network_.evaluate(data_.test, settings_.train.evaluation).front();
     const Energy energy = network_.energy(0);
     results_ = accuracy_json(evaluation);
     results_.update(energy_json(energy));
-    run_.text += reading(protocol, evaluation, energy);
+    text_ += reading(protocol, evaluation, energy);
   }
 
   void equilibrium() {
@@ -120,10 +118,10 @@ class Run {
     independent.first_epoch = found.end_epoch;
     measure("equilibrium", "equilibrium.", independent, folder_.path / "equilibrium.safetensors");
     results_.update(fixed_point_json(found));
-    run_.summary["equilibrium"] = results_;
-    run_.text += formatted("%s in %zu rounds; sigma of %s weights at its ceiling\n",
-                           found.converged ? "equilibrium reached" : "equilibrium NOT reached",
-                           found.rounds.size(), grouped(found.at_ceiling).c_str());
+    summary_["equilibrium"] = results_;
+    text_ += formatted("%s in %zu rounds; sigma of %s weights at its ceiling\n",
+                       found.converged ? "equilibrium reached" : "equilibrium NOT reached",
+                       found.rounds.size(), grouped(found.at_ceiling).c_str());
   }
 
   const SignatureSettings& settings_;
@@ -133,7 +131,9 @@ class Run {
   const NetworkConfig& member_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   json results_;
-  SignatureRun run_;
+  Table table_ = empty_signature_table();
+  json summary_;
+  std::string text_;
 };
 
 void signatures(const SignatureFlags& flags) {

@@ -2,6 +2,7 @@
 /// Figure 6: regressions on measured synapses.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "host/driver/report/section.h"
@@ -24,7 +25,7 @@ Panel panel_of(const Table& fits, const Table& points, const std::string& name, 
     series->x.push_back(value(points, row, "x"));
     series->y.push_back(value(points, row, "y"));
   }
-  double low = INFINITY, high = -INFINITY;
+  double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const Series& series : panel.series) {
     const auto [least, most] = std::ranges::minmax(series.x);
     low = std::min(low, least), high = std::max(high, most);

@@ -82,6 +82,7 @@ std::vector<Pairs> read_pairs(const std::vector<Run>& runs) {
     }
   }
   std::vector<Pairs> result;
+  result.reserve(groups.size());
   for (auto& [key, pairs] : groups) result.push_back(std::move(pairs));
   return result;
 }

@@ -70,7 +70,7 @@ class Writer {
            (svg.size() > kLargestInlineSvg ? png_image(png, figure.title) : inline_svg(svg)) + "</div>";
   }
 
-  std::string table(const NumberTable& table) const {
+  [[nodiscard]] std::string table(const NumberTable& table) const {
     Table content{{}, table.columns, table.rows};
     write_csv(out_ / "tables" / (table.name + ".csv"), content);
     return to_html(table);

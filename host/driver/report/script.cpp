@@ -177,7 +177,8 @@ class Layout {
   [[nodiscard]] std::string margins(std::size_t index) const {
     const double panel_width = (width_ - kFirstColumnExtra) / static_cast<double>(columns_);
     const double left = kFirstColumnExtra + static_cast<double>(index % columns_) * panel_width;
-    const double top = height_ - static_cast<double>(index / columns_) * kPanelHeight;
+    const std::size_t row = index / columns_;
+    const double top = height_ - static_cast<double>(row) * kPanelHeight;
     return formatted("set lmargin at screen %.5f\nset rmargin at screen %.5f\n", (left + kLeft) / width_,
                      (left + panel_width - kRight) / width_) +
            formatted("set tmargin at screen %.5f\nset bmargin at screen %.5f\n", (top - kTop) / height_,
@@ -239,8 +240,8 @@ std::string sample_text(const std::string& block, const Style& style, double x, 
     plot(block, style);
     return block + formatted(" << EOD\n%g %g %g\n%g %g %g\nEOD\n", left, y - 6, y + 6, right, y - 6, y + 6);
   }
-  const std::string middle = block + formatted("p << EOD\n%g %g\nEOD\n", x, y);
-  const std::string line = block + formatted(" << EOD\n%g %g\n%g %g\nEOD\n", left, y, right, y);
+  std::string middle = block + formatted("p << EOD\n%g %g\nEOD\n", x, y);
+  std::string line = block + formatted(" << EOD\n%g %g\n%g %g\nEOD\n", left, y, right, y);
   Style shown = style;
   switch (style.mark) {
     case Mark::line_points:
@@ -273,9 +274,9 @@ std::string legend_text(const Layout& layout) {
   for (std::size_t i = 0; i < layout.legend().size(); ++i) {
     const Series& series = *layout.legend()[i];
     const auto column = static_cast<double>(i % layout.legend_columns());
-    const auto row = static_cast<double>(i / layout.legend_columns());
+    const std::size_t row = i / layout.legend_columns();
     const double x = layout.legend_left() + column * layout.legend_entry() + kSample / 2;
-    const double y = layout.legend_height() - (row + 0.5) * kLegendRow;
+    const double y = layout.legend_height() - (static_cast<double>(row) + 0.5) * kLegendRow;
     text += sample_text(formatted("$legend%zu", i), series.style, x, y, plots);
     text += "set label " + quoted(series.label) + formatted(" at first %g,%g left\n", x + kSample / 2 + 8, y);
   }

@@ -161,6 +161,7 @@ void add_equilibrium(Section& section, const std::vector<std::vector<const Signa
                      std::size_t layers) {
   if (columns.empty()) return;
   std::vector<const SignatureRun*> middle;
+  middle.reserve(columns.size());
   for (const auto& group : columns) middle.push_back(group[group.size() / 2]);
   for (std::size_t layer = 1; layer <= layers; ++layer) {
     section.figures.push_back(figure_of(middle, layer, kEquilibrium, "equilibrium_" + name_of(layer, layers),

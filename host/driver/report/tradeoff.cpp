@@ -98,6 +98,7 @@ class Row {
 
 std::vector<double> costs_at(double rho, const std::vector<double>& sigma) {
   std::vector<double> cost;
+  cost.reserve(sigma.size());
   for (const double value : sigma) cost.push_back(std::pow(value, -rho) / rho);
   return cost;
 }
