@@ -39,7 +39,7 @@ class DriverTest(unittest.TestCase):
     def run_driver(self, *arguments, **options):
         process = start(*arguments, cwd=self.folder, **options)
         self.addCleanup(process.kill)
-        process.stdout_text, process.stderr_text = process.communicate(timeout=120)
+        process.stdout_text, process.stderr_text = process.communicate(timeout=900)
         return process
 
     def succeed(self, *arguments, **options):
