@@ -1,12 +1,11 @@
 #include "host/driver/axis.h"
 
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
-#include <system_error>
 
 #include "ensyn/error.h"
+#include "host/driver/number.h"
 
 namespace ensyn::driver {
 namespace {
@@ -16,15 +15,6 @@ constexpr std::uint64_t kMostValues = 1000000;
 
 std::string quoted(std::string_view text) {
   return "'" + std::string(text) + "'";
-}
-
-template <class T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  if (result.ec != std::errc{} || result.ptr != end) return std::nullopt;
-  return value;
 }
 
 /// Whole powers as the nearest double, which pow does not promise.

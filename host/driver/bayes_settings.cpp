@@ -90,13 +90,7 @@ BayesSettings bayes_settings(const Values& values) {
 
 nlohmann::ordered_json to_json(const BayesSettings& settings) {
   nlohmann::ordered_json result = {{"command", "bayes"}};
-  if (settings.data.folder) {
-    result["data"] = absolute_path(*settings.data.folder);
-  } else {
-    result["dataset"] = settings.data.name;
-  }
-  if (settings.data.limit_train) result["limit_train"] = *settings.data.limit_train;
-  if (settings.data.limit_test) result["limit_test"] = *settings.data.limit_test;
+  put_data(result, settings.data);
   result["hidden"] = settings.hidden;
   result["rho"] = settings.rho;
   if (settings.c) {
@@ -117,10 +111,7 @@ nlohmann::ordered_json to_json(const BayesSettings& settings) {
   result["precision"] = name(settings.precision);
   result["seed"] = settings.seed;
   result["data_seed"] = settings.data_seed;
-  result["device"] = name(settings.execution.device);
-  result["device_index"] = settings.execution.device_index;
-  result["threads"] = settings.execution.threads;
-  result["instruction_set"] = settings.execution.instruction_set;
+  put_execution(result, settings.execution);
   return result;
 }
 

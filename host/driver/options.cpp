@@ -1,30 +1,19 @@
 #include "host/driver/options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <fstream>
 #include <optional>
 #include <set>
-#include <system_error>
 
 #include "host/driver/axis.h"
+#include "host/driver/number.h"
 
 namespace ensyn::driver {
 namespace {
 
 using nlohmann::json;
-
-/// The number that is all of `text`, or nothing.
-template <class T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  if (result.ec != std::errc{} || result.ptr != end) return std::nullopt;
-  return value;
-}
 
 std::string shortest(double value) {
   return json(value).dump();

@@ -315,16 +315,27 @@ void complete(TrainSettings& settings, const Values& values, const Dataset& trai
   sizes.push_back(train.classes());
 }
 
+void put_data(nlohmann::ordered_json& config, const DataChoice& data) {
+  if (data.folder) {
+    config["data"] = absolute_path(*data.folder);
+  } else {
+    config["dataset"] = data.name;
+  }
+  if (data.limit_train) config["limit_train"] = *data.limit_train;
+  if (data.limit_test) config["limit_test"] = *data.limit_test;
+}
+
+void put_execution(nlohmann::ordered_json& config, const ExecutionConfig& execution) {
+  config["device"] = name(execution.device);
+  config["device_index"] = execution.device_index;
+  config["threads"] = execution.threads;
+  config["instruction_set"] = execution.instruction_set;
+}
+
 nlohmann::ordered_json to_json(const TrainSettings& settings) {
   const NetworkConfig& network = settings.population.members.front();
   nlohmann::ordered_json result;
-  if (settings.data.folder) {
-    result["data"] = absolute_path(*settings.data.folder);
-  } else {
-    result["dataset"] = settings.data.name;
-  }
-  if (settings.data.limit_train) result["limit_train"] = *settings.data.limit_train;
-  if (settings.data.limit_test) result["limit_test"] = *settings.data.limit_test;
+  put_data(result, settings.data);
   result["hidden"] = settings.hidden;
   result["noise"] = name(network.noise);
   result["law"] = name(network.law);
@@ -356,10 +367,7 @@ nlohmann::ordered_json to_json(const TrainSettings& settings) {
   result["samples"] = settings.evaluation.samples;
   result["eval_batch"] = settings.evaluation.batch;
   result["averaging"] = name(settings.evaluation.averaging);
-  result["device"] = name(settings.execution.device);
-  result["device_index"] = settings.execution.device_index;
-  result["threads"] = settings.execution.threads;
-  result["instruction_set"] = settings.execution.instruction_set;
+  put_execution(result, settings.execution);
   return result;
 }
 

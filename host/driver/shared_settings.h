@@ -29,6 +29,10 @@ namespace ensyn::driver {
 [[nodiscard]] EvaluationConfig evaluation_config(const Values& values);
 [[nodiscard]] ExecutionConfig execution_config(const Values& values);
 
+// Each puts settings into a config.json, under the keys of the options of the same name.
+void put_data(nlohmann::ordered_json& config, const DataChoice& data);
+void put_execution(nlohmann::ordered_json& config, const ExecutionConfig& execution);
+
 [[nodiscard]] std::optional<int> optional_whole(const Values& values, const std::string& key);
 [[nodiscard]] std::optional<std::filesystem::path> optional_path(const Values& values,
                                                                  const std::string& key);
