@@ -14,6 +14,7 @@
 #include "host/driver/results.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/settings.h"
+#include "host/driver/signatures.h"
 #include "host/driver/text.h"
 
 namespace ensyn::driver {
@@ -32,17 +33,11 @@ std::filesystem::path model_file(const std::filesystem::path& given) {
 
 /// The data that the run which made the model was tested on, unless flags name others.
 EvaluateSettings resolve(const EvaluateFlags& flags, const std::filesystem::path& model) {
-  Values values;
-  const RunFolder folder{model.parent_path()};
-  Values asked;
+  Values values, asked;
   flags.overlay(asked, evaluate_options());
-  if (!asked.has("data") && !asked.has("dataset") && std::filesystem::exists(folder.config())) {
-    const Values run = read_config_file(folder.config(), train_options());
-    for (const char* key : {"data", "dataset"}) {
-      if (run.has(key)) values.set(key, run.get(key, nlohmann::json()), run.origin(key));
-    }
-    if (run.has("limit_test"))
-      values.set("limit_test", run.get("limit_test", nlohmann::json()), run.origin("limit_test"));
+  if (!asked.has("data") && !asked.has("dataset")) {
+    values = data_of_run(model);
+    values.drop("limit_train");
   }
   values.overlay(asked);
   return evaluate_settings(values);

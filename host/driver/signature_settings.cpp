@@ -57,7 +57,8 @@ const OptionTable& run_options() {
   return table;
 }
 
-/// Values of the run in the folder of `model` that say which data it was trained and tested on.
+}  // namespace
+
 Values data_of_run(const std::filesystem::path& model) {
   Values result;
   const RunFolder folder{model.parent_path()};
@@ -68,8 +69,6 @@ Values data_of_run(const std::filesystem::path& model) {
   }
   return result;
 }
-
-}  // namespace
 
 const OptionTable& signature_options() {
   static const OptionTable table = joined({measuring_options(), training_options()});

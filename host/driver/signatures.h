@@ -25,6 +25,10 @@ struct SignatureSettings {
   EquilibriumConfig rounds;
 };
 
+/// Which data a network was trained and tested on: settings of the run, of `train` or `signatures`, in the
+/// folder of `model`; empty where there is none. \throws ConfigError
+[[nodiscard]] Values data_of_run(const std::filesystem::path& model);
+
 [[nodiscard]] const OptionTable& signature_options();
 /// Reads the configuration of the run that made the model, where there is one. \throws ConfigError, DataError
 [[nodiscard]] SignatureSettings signature_settings(const Values& values);

@@ -137,6 +137,13 @@ class Signatures(DriverTest):
         self.fail_with(3, "nowhere", "signatures", "--model", "nowhere", "--out", "x")
         self.fail_with(3, "1437", "signatures", "--model", "run", "--limit-train", "100", "--out", "x")
 
+    def test_its_network_can_be_evaluated(self):
+        self.succeed("signatures", *PLAIN, "--limit-test", "100", "--out", "run", "--quiet")
+        self.succeed("evaluate", "run", "--samples", "2", "--quiet")
+        evaluation, summary = self.json("run/evaluation.json"), self.json("run/summary.json")
+        self.assertEqual(evaluation["examples"], 100)
+        self.assertEqual(evaluation["accuracy_sample"], summary["accuracy_sample"])
+
     def test_one_sigma_for_all(self):
         self.succeed("signatures", *PLAIN, "--noise", "homogeneous", "--quiet", "--out", "run")
         (row,) = self.rows_of("run")
