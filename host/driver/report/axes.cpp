@@ -48,8 +48,8 @@ void include(const Panel& panel, Extent& x, Extent& y) {
   }
 }
 
-std::string decade_tics(int first, int last) {
-  const int step = std::max(1, (last - first + 4) / 5);
+std::string decade_tics(int first, int last, int wanted) {
+  const int step = std::max(1, (last - first + wanted - 1) / wanted);
   std::string text;
   for (int decade = first; decade <= last; ++decade) {
     // Labels are on multiples of the step, so that 1 has one if any has.
@@ -61,8 +61,8 @@ std::string decade_tics(int first, int last) {
 }
 
 /// For less than two decades: labels within them too.
-std::string fine_tics(const Range& range) {
-  const double decades = std::log10(range.to / range.from);
+std::string fine_tics(const Range& range, bool narrow) {
+  const double decades = std::log10(range.to / range.from) * (narrow ? 1.5 : 1);
   const std::vector<int> labelled = decades > 1.2   ? std::vector{1, 3}
                                     : decades > 0.7 ? std::vector{1, 2, 5}
                                                     : std::vector{1, 2, 3, 4, 5, 6, 8};
@@ -114,7 +114,8 @@ std::string tics(const Range& range, bool logarithmic, bool narrow) {
   if (!logarithmic) return "(" + linear_tics(range, narrow ? 2.5 : 5) + ")";
   const int first = static_cast<int>(std::ceil(std::log10(range.from) - 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(range.to) + 1e-9));
-  return "(" + (last - first >= 2 ? decade_tics(first, last) : fine_tics(range)) + ")";
+  return "(" + (last - first >= 2 ? decade_tics(first, last, narrow ? 3 : 5) : fine_tics(range, narrow)) +
+         ")";
 }
 
 }  // namespace ensyn::driver::report

@@ -217,7 +217,9 @@ std::string panel_text(const Figure& figure, std::size_t index, const Layout& la
   const Panel& panel = figure.panels[index];
   const Ranges ranges = ranges_of(figure, index);
   std::string text = layout.margins(index) + "set title " + quoted(panel.title) + "\n";
-  text += axis_text("x", panel.x, ranges.x, panel.square) + axis_text("y", panel.y, ranges.y, panel.square);
+  // Labels along the axis meet where several panels share the width.
+  const bool narrow = panel.square || figure.columns > 2;
+  text += axis_text("x", panel.x, ranges.x, narrow) + axis_text("y", panel.y, ranges.y, panel.square);
   text += panel.square ? "set size ratio -1\n" : "set size noratio\n";
   std::string plots;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
