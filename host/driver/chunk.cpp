@@ -1,6 +1,7 @@
 #include "host/driver/chunk.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "host/driver/signals.h"
@@ -143,23 +144,26 @@ ChunkTrainer::ChunkTrainer(const SweepSettings& settings, ExecutionConfig execut
       partial_(std::move(partial)) {}
 
 void ChunkTrainer::train(const Chunk& chunk, const Watch& watch, const Deliver& deliver) {
-  std::optional<Run> run;
+  std::vector<std::size_t> rest = chunk.networks;  // without a result
+  const Deliver deliver_and_strike = [&](const Delivery& delivery) {
+    deliver(delivery);
+    for (const SweepResult& result : delivery.results) std::erase(rest, result.network);
+  };
+  // Memory may run out at any time: evaluation takes some of its own, and so do other processes.
   try {
-    run.emplace(*this, chunk, watch, deliver);
-  } catch (const OutOfMemoryError&) {
-    if (chunk.networks.size() == 1) throw;
-  }
-  if (run) {
-    run->train_and_evaluate();
+    Run(*this, chunk, watch, deliver_and_strike).train_and_evaluate();
     return;
+  } catch (const OutOfMemoryError&) {
+    if (rest.size() < 2) throw;
+  } catch (const std::bad_alloc&) {
+    if (rest.size() < 2) throw;
   }
   // Both halves start anew: the partial file, if there is one, is of them together.
-  const auto half = static_cast<std::ptrdiff_t>(chunk.networks.size() / 2);
-  const auto begin = chunk.networks.begin(), middle = begin + half;
+  const auto half = static_cast<std::ptrdiff_t>(rest.size() / 2);
+  const auto middle = rest.begin() + half;
   limit_ = static_cast<std::size_t>(half);
-  for (const auto& [first, last] : {std::pair(begin, middle), std::pair(middle, chunk.networks.end())}) {
-    train({*first, {first, last}, {}}, watch, deliver);
-  }
+  train({chunk.id, {rest.begin(), middle}, {}}, watch, deliver);
+  train({*middle, {middle, rest.end()}, {}}, watch, deliver);
 }
 
 }  // namespace ensyn::driver

@@ -53,8 +53,9 @@ class ChunkTrainer {
   ChunkTrainer(const SweepSettings& settings, ExecutionConfig execution, const TrainTest& data,
                const Grid& grid, std::filesystem::path partial);
 
-  /// Where memory does not hold the chunk's networks, halves of it are trained one after the other.
-  /// \throws Interrupted, OutOfMemoryError when not even one network fits, and as Population
+  /// Where memory does not hold the chunk's networks, be it when they are made, trained or evaluated, halves
+  /// of it are trained one after the other. \throws Interrupted, OutOfMemoryError when not even one network
+  /// fits, and as Population
   void train(const Chunk& chunk, const Watch& watch, const Deliver& deliver);
 
   [[nodiscard]] std::uint64_t trained() const { return trained_; }
