@@ -61,10 +61,10 @@ json fixed_point_json(const Equilibrium& found) {
   return result;
 }
 
-std::string reading(const char* protocol, const Evaluation& evaluation, const Energy& energy) {
-  return formatted("%-12s accuracy %.2f %% (one draw), %.2f %% (mean weights), sigma %.4g root mean square\n",
-                   protocol, 100 * evaluation.sample.accuracy, 100 * evaluation.mean.accuracy,
-                   energy.sigma_rms);
+std::string reading(const char* protocol, int passes, const Evaluation& evaluation, const Energy& energy) {
+  return formatted(
+      "%-12s accuracy %.2f %% (one draw), %.2f %% (mean weights), sigma %.4g root mean square, passes %d\n",
+      protocol, 100 * evaluation.sample.accuracy, 100 * evaluation.mean.accuracy, energy.sigma_rms, passes);
 }
 
 /// One run, from the network on.
@@ -106,7 +106,7 @@ class Run {
     const Energy energy = network_.energy(0);
     results_ = accuracy_json(evaluation);
     results_.update(energy_json(energy));
-    text_ += reading(protocol, evaluation, energy);
+    text_ += reading(protocol, config.epochs, evaluation, energy);
   }
 
   void equilibrium() {
@@ -115,6 +115,7 @@ class Run {
     });
     if (InterruptGuard::interrupted()) stop("on the way to the equilibrium");
     SignatureConfig independent = settings_.measurement;
+    independent.epochs *= kEquilibriumPasses;
     independent.first_epoch = found.end_epoch;
     measure("equilibrium", "equilibrium.", independent, folder_.path / "equilibrium.safetensors");
     results_.update(fixed_point_json(found));

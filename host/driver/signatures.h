@@ -14,13 +14,18 @@
 
 namespace ensyn::driver {
 
+constexpr int kEquilibriumPasses = 10;
+
 struct SignatureSettings {
   /// How the network is trained, and `out`. With a `model` only data, evaluation, execution and `out` of it
   /// are used; the rest is the model's.
   TrainSettings train;
   std::optional<std::filesystem::path>
       model;  ///< a run's folder or its model.safetensors, to measure as it is
-  SignatureConfig measurement;
+  /// Of the published protocol: one pass. The paper speaks of ten, but its correlations and slopes are those
+  /// of one, in every layer (bench/results/2026-11-25-signature-passes.txt). At the equilibrium, where the
+  /// estimate is compared with theory instead, kEquilibriumPasses times as many.
+  SignatureConfig measurement{.epochs = 1};
   bool equilibrium = false;  ///< whether sigma is also brought to its fixed point, and measured again
   EquilibriumConfig rounds;
 };

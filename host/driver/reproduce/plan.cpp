@@ -9,6 +9,7 @@
 #include "ensyn/theory.h"
 #include "host/driver/csv.h"
 #include "host/driver/options.h"
+#include "host/driver/signatures.h"
 
 namespace ensyn::driver {
 namespace {
@@ -36,12 +37,12 @@ struct Effort {
   int sweep_epochs;
   const char* c;
   int c_count;
-  int signature_epochs, measure_epochs;
-  int bayes_epochs;
+  int signature_epochs, signature_passes;
+  int bayes_epochs, bayes_passes;
   int samples;
 };
-constexpr Effort kQuick = {"1e-3", "0.05", 4, "1e-3:1e3:7log", 7, 10, 2, 8, 1};
-constexpr Effort kPaper = {"1e-4", "1e-4", 50, "1e-4:1e3.25:30log", 30, 50, 10, 50, 20};
+constexpr Effort kQuick = {"1e-3", "0.05", 4, "1e-3:1e3:7log", 7, 10, 1, 8, 2, 1};
+constexpr Effort kPaper = {"1e-4", "1e-4", 50, "1e-4:1e3.25:30log", 30, 50, 1, 50, 10, 20};
 
 const Effort& effort(Scale scale) {
   return scale == Scale::quick ? kQuick : kPaper;
@@ -77,15 +78,15 @@ class Planner {
     run.settings.insert(run.settings.end(), {{"c", exact(factor * theory::cost_weight(value, 1e-3))},
                                              {"hidden", hidden ? "100,100" : "none"},
                                              {"epochs", std::to_string(effort_.signature_epochs)},
-                                             {"measure_epochs", std::to_string(effort_.measure_epochs)},
+                                             {"measure_epochs", std::to_string(effort_.signature_passes)},
                                              {"lr", effort_.lr},
                                              {"samples", std::to_string(effort_.samples)}});
-    double epochs = effort_.signature_epochs + kMeasuring * effort_.measure_epochs;
+    double epochs = effort_.signature_epochs + kMeasuring * effort_.signature_passes;
     // The fixed point beside the protocol: always where it is exact and cheap, else with the paper's
     // patience.
     if (!hidden || (factor == 1 && settings_.scale == Scale::paper)) {
       run.settings.emplace_back("equilibrium", "");
-      epochs += kRounds * (1 + kMeasuring) + kMeasuring * effort_.measure_epochs;
+      epochs += kRounds * (1 + kMeasuring) + kMeasuring * kEquilibriumPasses * effort_.signature_passes;
     }
     run.steps = (hidden ? 1 : kNoHiddenLayer) * (epochs * epoch_ + evaluation());
     return run;
@@ -94,10 +95,10 @@ class Planner {
   [[nodiscard]] PlannedRun bayes() const {
     PlannedRun run{"bayes", "posterior", with_common({{"rho", kAllRhos}})};
     run.settings.insert(run.settings.end(), {{"epochs", std::to_string(effort_.bayes_epochs)},
-                                             {"measure_epochs", std::to_string(effort_.measure_epochs)},
+                                             {"measure_epochs", std::to_string(effort_.bayes_passes)},
                                              {"lr", effort_.lr}});
     const double networks = 1 + static_cast<double>(kRhos.size());
-    double epochs = effort_.bayes_epochs + kMeasuring * effort_.measure_epochs;
+    double epochs = effort_.bayes_epochs + kMeasuring * effort_.bayes_passes;
     if (settings_.scale == Scale::paper) {
       // Figure 7 is about fixed points, from which the paper's schedule stops far away.
       run.settings.emplace_back("equilibrium", "40");
