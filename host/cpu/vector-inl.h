@@ -18,7 +18,13 @@
 #  include "ensyn/detail/unroll.h"
 
 #  undef ENSYN_FN
-#  define ENSYN_FN HWY_INLINE HWY_ATTR
+#  if HWY_TARGET == HWY_EMU128
+// The portable target's vectors are loops over their elements: all inlined into each other they took longer
+// to compile than all other targets together, and were no faster than what the compiler chooses to inline.
+#    define ENSYN_FN inline HWY_ATTR
+#  else
+#    define ENSYN_FN HWY_INLINE HWY_ATTR
+#  endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
