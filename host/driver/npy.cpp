@@ -104,7 +104,8 @@ NpyArray read_npy(const std::filesystem::path& file) {
          std::to_string(*count * sizeof(double)));
   }
   NpyArray array{*shape, std::vector<double>(*count)};
-  std::memcpy(array.values.data(), content.data(), content.size());
+  // memcpy may not be given the null pointer of an empty vector.
+  if (!content.empty()) std::memcpy(array.values.data(), content.data(), content.size());
   return array;
 }
 

@@ -248,7 +248,8 @@ class Stopped(SweepTest):
 
     def test_interrupt_saves_what_is_under_way(self):
         # One long epoch, so that what an interruption saves is what was done of it.
-        slow = ["--dataset", "digits", "--hidden", "300,300", "--batch", "1", "--epochs", "1", "--limit-train", "1000",
+        hidden = "80,80" if os.environ.get("ENSYN_SANITIZE") else "300,300"  # instrumented, all are slow
+        slow = ["--dataset", "digits", "--hidden", hidden, "--batch", "1", "--epochs", "1", "--limit-train", "1000",
                 "--seed", "0:1", "--samples", "1"]
         whole = self.sweep("whole", *slow)
         for number in [signal.SIGINT, signal.SIGTERM]:
