@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "ensyn/error.h"
@@ -18,10 +19,15 @@ void require(bool holds, const char* name, double value, const char* range) {
                     range);
 }
 
-/// sigma* of a weight whose summed NLL has the curvature H.
-double fixed_point(const NetworkConfig& network, double curvature) {
-  return network.objective == Objective::variational ? theory::posterior_sigma(curvature, network.prior_sigma)
-                                                     : theory::stationary_sigma(network.costs, curvature);
+/// sigma* of a weight of mean mu whose summed NLL has the curvature H.
+double fixed_point(const NetworkConfig& network, double mu, double curvature) {
+  if (network.objective == Objective::energy) return theory::stationary_sigma(network.costs, curvature);
+  if (network.prior == Prior::laplace) {
+    return theory::laplace_posterior_sigma(curvature, mu, network.prior_scale);
+  }
+  const double infinity = std::numeric_limits<double>::infinity();
+  return theory::posterior_sigma(curvature,
+                                 network.prior == Prior::gaussian ? network.prior_sigma : infinity);
 }
 
 class Rounds {
@@ -65,8 +71,8 @@ class Rounds {
     return (population_.step() + population_.steps_per_epoch() - 1) / population_.steps_per_epoch();
   }
 
-  [[nodiscard]] double moved(double sigma, double curvature) {
-    const double target = fixed_point(network_, curvature);
+  [[nodiscard]] double moved(double sigma, double mu, double curvature) {
+    const double target = fixed_point(network_, mu, curvature);
     const double limit = std::log(config_.largest_step);
     const double step = std::clamp(config_.damping * std::log(target / sigma), -limit, limit);
     const double result = sigma * std::exp(step);
@@ -89,7 +95,8 @@ class Rounds {
                   ? layer.hessian[static_cast<std::size_t>(row) * static_cast<std::size_t>(layer.inputs) +
                                   static_cast<std::size_t>(column)]
                   : layer.bias_hessian[static_cast<std::size_t>(row)];
-          parameters.phi[at] = inverse_softplus(moved(parameters.sigma[at], examples * mean_curvature));
+          parameters.phi[at] =
+              inverse_softplus(moved(parameters.sigma[at], parameters.mu[at], examples * mean_curvature));
         }
       }
       population_.set_parameters(member_, static_cast<int>(l), parameters);

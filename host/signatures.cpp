@@ -28,6 +28,19 @@ bool varies(const std::vector<double>& values) {
   return std::ranges::any_of(values, [&](double v) { return v != values.front(); });
 }
 
+/// What the prior adds to a weight's curvature.
+double prior_curvature(const NetworkConfig& network, double mu, double sigma) {
+  switch (network.prior) {
+    case Prior::flat:
+      break;
+    case Prior::gaussian:
+      return 1 / (network.prior_sigma * network.prior_sigma);
+    case Prior::laplace:
+      return theory::laplace_curvature(mu, sigma, network.prior_scale);
+  }
+  return 0;
+}
+
 bool has_cost(const NetworkConfig& network) {
   return network.objective == Objective::variational ||
          std::ranges::any_of(network.costs, [](const CostTerm& term) { return term.c > 0; });
@@ -98,12 +111,11 @@ std::vector<double> fixed_point_ratios(const LayerSignatures& layer, std::uint64
     return {};
   }
   const auto n = static_cast<double>(training_examples);
-  const double inverse_variance = 1 / (network.prior_sigma * network.prior_sigma);
   std::vector<double> ratios(layer.sigma.size());
   for (std::size_t i = 0; i < ratios.size(); ++i) {
     const double sigma = layer.sigma[i], curvature = n * layer.hessian[i];
     ratios[i] = network.objective == Objective::variational
-                    ? sigma * sigma * (curvature + inverse_variance)
+                    ? sigma * sigma * (curvature + prior_curvature(network, layer.mu[i], sigma))
                     : theory::stationary_ratio(network.costs, sigma, curvature);
   }
   return ratios;

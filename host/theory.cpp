@@ -86,6 +86,31 @@ double posterior_sigma(double curvature, double prior_sigma) {
   return 1 / std::sqrt(curvature + 1 / (prior_sigma * prior_sigma));
 }
 
+double laplace_curvature(double mu, double sigma, double scale) {
+  require(std::isfinite(mu), "mu", mu, "a finite number");
+  require_positive("sigma", sigma);
+  require_positive("scale", scale);
+  const double z = mu / sigma;
+  return std::sqrt(2 / std::numbers::pi) * std::exp(-0.5 * z * z) / (scale * sigma);
+}
+
+double laplace_posterior_sigma(double curvature, double mu, double scale) {
+  require(std::isfinite(curvature) && curvature >= 0, "curvature", curvature,
+          "a finite number of at least 0");
+  require_positive("scale", scale);
+  // sigma^2 (H + laplace_curvature) rises with sigma. It is at most sigma^2 H + sigma a, and without H at
+  // least sigma a e^(-1/2) from |mu| on.
+  const double a = std::sqrt(2 / std::numbers::pi) / scale;
+  double low = 2 / (a + std::sqrt(a * a + 4 * curvature));
+  double high = std::fmin(1 / std::sqrt(curvature), std::fmax(std::fabs(mu), std::sqrt(std::numbers::e) / a));
+  for (int i = 0; i < 100 && high - low > 1e-15 * low; ++i) {
+    const double middle = 0.5 * (low + high);
+    const double product = middle * middle * (curvature + laplace_curvature(mu, middle, scale));
+    (product < 1 ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
 double stationary_ratio(std::span<const CostTerm> costs, double sigma, double curvature) {
   require_costs(costs);
   require_positive("sigma", sigma);

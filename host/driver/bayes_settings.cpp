@@ -16,11 +16,6 @@ void check_prior(const BayesSettings& settings, const Values& values) {
     throw ConfigError(values.origin("lambda") +
                       " is 0, but the laplace prior has the scale 1 / lambda: give more, or another --prior");
   }
-  if (settings.prior == Prior::laplace && settings.equilibrium_rounds > 0) {
-    throw ConfigError(values.origin("equilibrium") +
-                      ": the fixed point under a laplace prior has no closed form: leave it out, or choose " +
-                      "another --prior");
-  }
 }
 
 OptionTable own_options() {

@@ -5,7 +5,8 @@
 /// A round trains for some epochs, in which mu follows the noise, and then measures with mu and sigma frozen
 /// the noise-averaged curvature H of the summed NLL of every weight and bias (the Gauss-Newton diagonal of
 /// signatures.h) and moves ln sigma by the fraction `damping` towards the solution sigma* of
-///   sigma H = sum_k c_k rho_k sigma^-(rho_k + 1)   (energy),   sigma (H + 1/s^2) = 1 / sigma (variational),
+///   sigma H = sum_k c_k rho_k sigma^-(rho_k + 1)   (energy),   sigma (H + P) = 1 / sigma (variational),
+/// P = 1/s^2 for a Gaussian prior and theory::laplace_curvature for a Laplace one,
 /// which by Stein's identity is where the expected gradient in sigma vanishes. H itself depends on sigma:
 /// plain iteration of ln sigma would multiply its error by (d ln H / d ln sigma) / (rho + 2), which has
 /// either sign; half steps converge wherever that lies between -3 and 1.

@@ -89,7 +89,7 @@ struct Relation {
 
 /// How far each synapse is from its stationary point, as a ratio of two sides of
 ///   sigma N hessian = sum_k c_k rho_k sigma^-(rho_k + 1)   (energy),
-///   sigma (N hessian + 1/s^2) = 1 / sigma                  (variational):
+///   sigma (N hessian + P) = 1 / sigma, P of equilibrium.h   (variational):
 /// left over right, 1 at the point and below where sigma is too small. outputs x inputs. Empty where weights
 /// share sigma, or there is no reliability cost: then no synapse has such a point of its own; and for other
 /// laws than the Gaussian, for which Stein's identity, and with it the left sides, does not hold.

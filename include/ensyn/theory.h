@@ -32,6 +32,15 @@ namespace ensyn::theory {
 /// infinity. \throws ConfigError on values out of range
 [[nodiscard]] ENSYN_API double posterior_sigma(double curvature, double prior_sigma);
 
+/// What a Laplace prior of scale b adds to the curvature of a weight: -ln P = |w| / b, averaged over the
+/// noise, has the second derivative sqrt(2/pi) exp(-mu^2 / 2 sigma^2) / (b sigma) (Stein's identity again).
+/// \throws ConfigError unless sigma > 0 and scale > 0
+[[nodiscard]] ENSYN_API double laplace_curvature(double mu, double sigma, double scale);
+
+/// posterior_sigma under that prior: the one sigma at which sigma^2 (H + laplace_curvature) = 1. \throws
+/// ConfigError unless H >= 0 and scale > 0
+[[nodiscard]] ENSYN_API double laplace_posterior_sigma(double curvature, double mu, double scale);
+
 /// How far a synapse is from its stationary point: the restoring over the reliability gradient,
 /// sigma H / sum_k c_k rho_k sigma^-(rho_k + 1); 1 at the point, below 1 where sigma is too small.
 [[nodiscard]] ENSYN_API double stationary_ratio(std::span<const CostTerm> costs, double sigma,

@@ -14,6 +14,7 @@
 #include "ensyn/error.h"
 #include "ensyn/population.h"
 #include "ensyn/signatures.h"
+#include "ensyn/theory.h"
 
 namespace {
 
@@ -98,6 +99,34 @@ TEST(Equilibrium, OfTheVariationalObjectiveIsThePosterior) {
     EXPECT_NEAR(fit.slope, -1, 0.03);
     EXPECT_NEAR(ensyn::quantile(y, 0.5), -ensyn::quantile(x, 0.5), 0.1);
   }
+}
+
+TEST(Equilibrium, UnderALaplacePriorCountsThePriorsCurvature) {
+  PopulationConfig config = digits_config(2);
+  NetworkConfig& network = config.members[0];
+  network.objective = ensyn::Objective::variational;
+  network.costs.clear();
+  network.prior = ensyn::Prior::laplace;
+  network.prior_scale = 0.02;
+  Population population(config, digits());
+  population.train(10);
+  const Equilibrium found = equilibrate(population, 0);
+  EXPECT_TRUE(found.converged);
+  const LayerSignatures layer = independent(population, found).layers[0];
+  // sigma d/dsigma of each term: of the loss N H sigma^2, of E|w| / b by finite differences; of ln sigma 1.
+  std::vector<double> ratios, without;
+  for (std::size_t i = 0; i < layer.sigma.size(); ++i) {
+    const double sigma = layer.sigma[i], step = 1e-5 * sigma, loss = 1437 * layer.hessian[i] * sigma * sigma;
+    const auto magnitude = [&](double s) { return ensyn::theory::expected_magnitude(layer.mu[i], s) / 0.02; };
+    ratios.push_back(loss + sigma * (magnitude(sigma + step) - magnitude(sigma - step)) / (2 * step));
+    without.push_back(loss);
+  }
+  EXPECT_NEAR(ensyn::quantile(ratios, 0.5), 1, 0.05);
+  EXPECT_NEAR(ensyn::quantile(ratios, 0.02), 1, 0.2);
+  EXPECT_NEAR(ensyn::quantile(ratios, 0.98), 1, 0.2);
+  EXPECT_LT(ensyn::quantile(without, 0.5), 0.7) << "the prior hardly counts: the test shows nothing";
+  EXPECT_NEAR(ensyn::quantile(fixed_point_ratios(layer, 1437, network), 0.5), ensyn::quantile(ratios, 0.5),
+              1e-6);
 }
 
 TEST(Equilibrium, OfASumOfCostsBalancesTheSum) {

@@ -111,6 +111,13 @@ class BayesTest(DriverTest):
             want = 1 / math.sqrt(r["hessian"] + 1 / 0.5**2)
             self.assertLess(abs(math.log(r["sigma_posterior"] / want)), 0.15)
 
+    def test_a_laplace_prior_has_a_fixed_point_too(self):
+        self.succeed("bayes", *EQUILIBRIUM, "--rho", "2", "--c", "0.1", "--prior", "laplace", "--lambda", 20, "--out", "out")
+        for r in self.table("out/bayes.csv"):
+            sigma = r["sigma_posterior"]
+            prior = 20 * math.sqrt(2 / math.pi) * math.exp(-0.5 * (r["mu_posterior"] / sigma) ** 2) / sigma
+            self.assertLess(abs(math.log(sigma**2 * (r["hessian"] + prior))), 0.3)
+
     def test_the_same_settings_give_the_same_bytes(self):
         self.succeed("bayes", *DIGITS, "--hidden", "5", "--epochs", 2, "--rho", "2/3", "--threads", 1, "--out", "one")
         self.succeed("bayes", "--config", "one/config.json", "--threads", 2, "--quiet", "--out", "two")
@@ -131,7 +138,6 @@ class BayesTest(DriverTest):
             (2, ["--prior", "'cauchy'"], ["--prior", "cauchy"]),
             (2, ["--prior-sigma", "gaussian"], ["--prior-sigma", 1]),
             (2, ["--lambda", "laplace"], ["--prior", "laplace", "--lambda", 0]),
-            (2, ["--equilibrium", "laplace"], ["--prior", "laplace", "--equilibrium", 5]),
             (2, ["--batch", "1437"], ["--batch", 2000]),
             (2, "--rho", ["--rho", "0.5,-1"]),
             (2, "nonsense", ["--dataset", "nonsense"]),

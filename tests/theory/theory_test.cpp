@@ -120,6 +120,31 @@ TEST(Theory, EnergyEfficientSigmaFollowsThePosterior) {
   EXPECT_NEAR(theory::posterior_sigma(9, 0.25), 0.2, 1e-15);
 }
 
+TEST(Theory, LaplacePosteriorIsWhereTheElboPeaks) {
+  for (const double mu : {0.0, 1e-3, -0.05, 2.0, 40.0}) {
+    for (const double scale : {0.01, 1.0, 30.0}) {
+      for (const double curvature : {0.0, 1e-3, 50.0, 1e6}) {
+        SCOPED_TRACE(testing::Message() << mu << ' ' << scale << ' ' << curvature);
+        // A weight's part of -ELBO, where the loss is quadratic: H sigma^2 / 2 + E|w| / b - ln sigma.
+        const auto cost = [&](double sigma) {
+          return 0.5 * curvature * sigma * sigma + theory::expected_magnitude(mu, sigma) / scale -
+                 std::log(sigma);
+        };
+        const double sigma = theory::laplace_posterior_sigma(curvature, mu, scale);
+        ASSERT_TRUE(std::isfinite(sigma) && sigma > 0);
+        EXPECT_GT(cost(1.01 * sigma), cost(sigma));
+        EXPECT_GT(cost(0.99 * sigma), cost(sigma));
+        EXPECT_NEAR(sigma * sigma * (curvature + theory::laplace_curvature(mu, sigma, scale)), 1, 1e-12);
+      }
+    }
+  }
+  // Where the weight is never near 0 the prior does not bend, and where it is wide it does not count.
+  EXPECT_NEAR(theory::laplace_posterior_sigma(100, 40, 0.01), 0.1, 1e-12);
+  EXPECT_NEAR(theory::laplace_posterior_sigma(100, 0, 1e9), 0.1, 1e-9);
+  // Without curvature and with mu = 0: sigma = b sqrt(pi / 2).
+  EXPECT_NEAR(theory::laplace_posterior_sigma(0, 0, 2), 2 * std::sqrt(std::acos(0.0)), 1e-12);
+}
+
 TEST(Theory, BoundHoldsAndTouchesAtTheScale) {
   for (const double rho : kRhos) {
     for (const double s : {1e-3, 0.1, 2.0}) {
@@ -188,6 +213,11 @@ TEST(Theory, RefusesWhatIsOutOfRange) {
   EXPECT_THROW((void)theory::stationary_sigma(std::vector<CostTerm>{{-1, 1}}, 1), ConfigError);
   EXPECT_THROW((void)theory::stationary_ratio(costs, 0, 1), ConfigError);
   EXPECT_THROW((void)theory::posterior_sigma(1, 0), ConfigError);
+  EXPECT_THROW((void)theory::laplace_curvature(0, 0, 1), ConfigError);
+  EXPECT_THROW((void)theory::laplace_curvature(nan, 1, 1), ConfigError);
+  EXPECT_THROW((void)theory::laplace_posterior_sigma(-1, 0, 1), ConfigError);
+  EXPECT_THROW((void)theory::laplace_posterior_sigma(1, nan, 1), ConfigError);
+  EXPECT_THROW((void)theory::laplace_posterior_sigma(1, 0, 0), ConfigError);
   EXPECT_THROW((void)theory::equilibrium_slopes(-2), ConfigError);
   EXPECT_THROW((void)theory::entropic_cost(0), ConfigError);
   EXPECT_THROW((void)theory::bound_gap(1, 2, 0), ConfigError);
