@@ -44,7 +44,8 @@ nlohmann::ordered_json energy_json(const Energy& energy) {
   return {{"sigma_rms", energy.sigma_rms},
           {"reliability_sum", energy.reliability_sum},
           {"reliability_cost", energy.reliability_cost},
-          {"magnitude_cost", energy.magnitude_cost}};
+          {"magnitude_cost", energy.magnitude_cost},
+          {"prior_cost", energy.prior_cost}};
 }
 
 std::string results_text(const Evaluation& evaluation, const Energy& energy) {
@@ -58,6 +59,7 @@ std::string results_text(const Evaluation& evaluation, const Energy& energy) {
   text += formatted("%-12s%10.4g  root mean square over weights\n", "sigma", energy.sigma_rms);
   text += formatted("%-12s%10.4g  reliability cost\n", "energy", energy.reliability_cost);
   text += formatted("%-12s%10.4g  magnitude cost\n", "", energy.magnitude_cost);
+  if (energy.prior_cost != 0) text += formatted("%-12s%10.4g  prior cost\n", "", energy.prior_cost);
   return text;
 }
 

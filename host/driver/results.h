@@ -15,7 +15,7 @@ namespace ensyn::driver {
 /// As above, with Brier score, calibration error, entropy, mutual information and the number of draws.
 [[nodiscard]] nlohmann::ordered_json evaluation_json(const Evaluation& evaluation);
 
-/// `sigma_rms`, `reliability_sum`, `reliability_cost`, `magnitude_cost`.
+/// `sigma_rms`, `reliability_sum`, `reliability_cost`, `magnitude_cost`, `prior_cost`.
 [[nodiscard]] nlohmann::ordered_json energy_json(const Energy& energy);
 
 /// Lines for accuracy, loss, sigma and energy.

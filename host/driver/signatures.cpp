@@ -23,7 +23,9 @@ struct SignatureFlags : CommonFlags {
 };
 
 [[noreturn]] void stop(const std::string& where) {
-  throw Error("interrupted " + where + ": nothing was measured; run the command again with --overwrite");
+  throw Error("interrupted " + where +
+              ": nothing was measured; run the command again with --overwrite, or train with "
+              "`ensyn train`, which goes on where it was, and give its folder with --model");
 }
 
 /// The network as the published protocol leaves it.

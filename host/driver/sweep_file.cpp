@@ -65,6 +65,7 @@ std::string missing_columns(std::string_view header) {
 std::string result_cells(const Evaluation& evaluation, const Energy& energy, std::uint64_t steps) {
   nlohmann::ordered_json values = accuracy_json(evaluation);
   values.update(energy_json(energy));
+  values.erase("prior_cost");  // what sweeps compare is energy
   std::string cells;
   for (const auto& [name, value] : values.items()) {
     const auto x = value.get<double>();
