@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <deque>
@@ -17,26 +16,15 @@
 #include <utility>
 
 #include "ensyn/error.h"
-#include "ensyn/noise.h"
 #include "ensyn/population.h"
-#include "host/config/json.h"
+#include "host/checkpoint_metadata.h"
 #include "host/io/file.h"
-#include "host/io/json_text.h"
 #include "host/io/message.h"
 #include "host/io/safetensors.h"
 #include "host/phi_groups.h"
 
 namespace ensyn {
 namespace {
-
-constexpr std::string_view kFormat = "ensyn";
-constexpr std::uint64_t kFormatVersion = 1;
-/// The noise contract has 40 bits for the step.
-constexpr std::uint64_t kMaxStep = std::uint64_t{1} << 40;
-
-[[noreturn]] void fail(const std::string& source, const std::string& what) {
-  throw DataError("checkpoint " + quote(source) + ": " + what);
-}
 
 /// What a tensor holds, and where that stands in the state of a network: in each layer, or, if the network
 /// shares one phi, in `shared`.
@@ -114,142 +102,17 @@ void check_values(std::span<const double> values, const Slot& slot, TensorType t
                                                  : std::numeric_limits<double>::max();
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!(std::abs(values[i]) <= largest)) {
-      fail(source, "tensor " + slot.name + " has a value that is not a finite " + std::string(name(type)) +
-                       " (" + shown(values[i]) + ", element " + std::to_string(i) +
-                       "); go back to an earlier checkpoint or train again");
+      bad_checkpoint(source, "tensor " + slot.name + " has a value that is not a finite " +
+                                 std::string(name(type)) + " (" + shown(values[i]) + ", element " +
+                                 std::to_string(i) + "); go back to an earlier checkpoint or train again");
     }
     if (slot.role->not_negative && values[i] < 0) {
-      fail(source, "tensor " + slot.name + " has a negative value (" + shown(values[i]) + ", element " +
-                       std::to_string(i) + "), which it cannot have; go back to an earlier checkpoint");
+      bad_checkpoint(source, "tensor " + slot.name + " has a negative value (" + shown(values[i]) +
+                                 ", element " + std::to_string(i) +
+                                 "), which it cannot have; go back to an earlier checkpoint");
     }
   }
 }
-
-std::string epoch_sums_text(const std::vector<NetworkState>& members, const std::string& source) {
-  auto list = nlohmann::ordered_json::array();
-  for (const auto& member : members) {
-    if (!std::isfinite(member.epoch.nll)) {
-      fail(source, "the loss of network " + std::to_string(list.size()) + " in this epoch is " +
-                       shown(member.epoch.nll) + "; go back to an earlier checkpoint or train again");
-    }
-    list.push_back(
-        {{"examples", member.epoch.examples}, {"correct", member.epoch.correct}, {"nll", member.epoch.nll}});
-  }
-  return list.dump();
-}
-
-/// What the metadata say.
-struct Metadata {
-  CheckpointInfo info;
-  std::vector<EpochSums> epoch_sums;
-};
-
-class MetadataReader {
- public:
-  MetadataReader(const std::map<std::string, std::string>& metadata, const std::string& source)
-      : metadata_(metadata), source_(source) {}
-
-  [[nodiscard]] Metadata read() const {
-    if (const auto& format = text("format"); format != kFormat) {
-      fail(source_, "its format is " + quote(format, 100) + ", not " + std::string(kFormat) +
-                        "; it was not written by ensyn");
-    }
-    expect("format_version", kFormatVersion);
-    expect("noise_contract", static_cast<std::uint64_t>(kNoiseContract));
-    Metadata result;
-    result.info.noise_contract = kNoiseContract;
-    result.info.config = config();
-    result.info.step = number("step");
-    if (result.info.step > kMaxStep) {
-      fail(source_, "step = " + std::to_string(result.info.step) + ": it must be at most 2^40");
-    }
-    result.info.train_examples = number("train_examples");
-    if (result.info.train_examples < static_cast<std::uint64_t>(result.info.config.batch)) {
-      fail(source_, "train_examples = " + std::to_string(result.info.train_examples) +
-                        ": it must be at least the batch size " + std::to_string(result.info.config.batch));
-    }
-    result.epoch_sums = epoch_sums(result.info);
-    return result;
-  }
-
- private:
-  [[nodiscard]] const std::string& text(const char* key) const {
-    const auto found = metadata_.find(key);
-    if (found == metadata_.end()) {
-      fail(source_, "its metadata have no " + quote(key) + "; it was not written by ensyn, or is damaged");
-    }
-    return found->second;
-  }
-
-  [[nodiscard]] std::uint64_t number(const char* key) const {
-    const auto& digits = text(key);
-    std::uint64_t value = 0;
-    const auto* const end = digits.data() + digits.size();
-    const auto [after, status] = std::from_chars(digits.data(), end, value);
-    if (status != std::errc{} || after != end) {
-      fail(source_, "metadata " + quote(key) + " = " + quote(digits, 100) + ": it must be a whole number");
-    }
-    return value;
-  }
-
-  void expect(const char* key, std::uint64_t supported) const {
-    if (const auto value = number(key); value != supported) {
-      fail(source_, std::string(key) + " is " + std::to_string(value) + ", but this version of ensyn reads " +
-                        std::to_string(supported) + "; use the version that wrote it");
-    }
-  }
-
-  [[nodiscard]] PopulationConfig config() const {
-    PopulationConfig result;
-    try {
-      apply_json(parse_config(text("config"), "config"), "", result);
-      result.validate();
-    } catch (const ConfigError& error) {
-      fail(source_, std::string("bad configuration: ") + error.what());
-    }
-    return result;
-  }
-
-  [[nodiscard]] std::vector<EpochSums> epoch_sums(const CheckpointInfo& info) const {
-    std::vector<EpochSums> result;
-    try {
-      const auto list = parse_json(text("epoch_sums"));
-      if (!list.is_array()) {
-        bad_epoch_sums();
-      }
-      for (const auto& entry : list) {
-        const auto& examples = entry.at("examples");
-        const auto& correct = entry.at("correct");
-        const auto& nll = entry.at("nll");
-        if (entry.size() != 3 || !examples.is_number_unsigned() || !correct.is_number_unsigned() ||
-            !nll.is_number()) {
-          bad_epoch_sums();
-        }
-        result.push_back({examples.get<std::uint64_t>(), correct.get<std::uint64_t>(), nll.get<double>()});
-        if (result.back().examples > info.train_examples || result.back().correct > result.back().examples) {
-          bad_epoch_sums();
-        }
-      }
-    } catch (const JsonTextError&) {
-      bad_epoch_sums();
-    } catch (const nlohmann::json::exception&) {
-      bad_epoch_sums();
-    }
-    if (result.size() != info.config.members.size()) {
-      bad_epoch_sums();
-    }
-    return result;
-  }
-
-  [[noreturn]] void bad_epoch_sums() const {
-    fail(source_,
-         "metadata 'epoch_sums' must hold examples, correct and nll of each member, with correct <= "
-         "examples <= train_examples; the file is damaged");
-  }
-
-  const std::map<std::string, std::string>& metadata_;
-  const std::string& source_;
-};
 
 std::string shape_text(const std::vector<std::uint64_t>& shape) {
   std::string text;
@@ -267,21 +130,21 @@ void check_tensors(const std::vector<Slot>& slots, const SafetensorsHeader& head
     expected.emplace(slot.name, &slot);
     const auto found = header.tensors.find(slot.name);
     if (found == header.tensors.end()) {
-      fail(source, "tensor " + slot.name + " is missing");
+      bad_checkpoint(source, "tensor " + slot.name + " is missing");
     }
     const auto& entry = found->second;
     if (entry.shape != slot.shape) {
-      fail(source, "tensor " + slot.name + " has shape " + shape_text(entry.shape) +
-                       ", but the configuration asks for " + shape_text(slot.shape));
+      bad_checkpoint(source, "tensor " + slot.name + " has shape " + shape_text(entry.shape) +
+                                 ", but the configuration asks for " + shape_text(slot.shape));
     }
     if (entry.type != type) {
-      fail(source, "tensor " + slot.name + " has dtype " + std::string(name(entry.type)) +
-                       ", but the configured precision asks for " + std::string(name(type)));
+      bad_checkpoint(source, "tensor " + slot.name + " has dtype " + std::string(name(entry.type)) +
+                                 ", but the configured precision asks for " + std::string(name(type)));
     }
   }
   for (const auto& [name, entry] : header.tensors) {
     if (!expected.contains(name)) {
-      fail(source, "tensor " + quote(name, 100) + " does not belong to the configured population");
+      bad_checkpoint(source, "tensor " + quote(name, 100) + " does not belong to the configured population");
     }
   }
 }
@@ -291,9 +154,9 @@ std::vector<Slot> checked_layout(const PopulationConfig& config, const Safetenso
                                  const std::string& source) {
   if (config.members.size() * static_cast<std::size_t>(config.architecture.layers()) >
       header.tensors.size()) {
-    fail(source, "it has " + std::to_string(header.tensors.size()) + " tensors, too few for " +
-                     std::to_string(config.members.size()) + " networks of " +
-                     std::to_string(config.architecture.layers()) + " layers");
+    bad_checkpoint(source, "it has " + std::to_string(header.tensors.size()) + " tensors, too few for " +
+                               std::to_string(config.members.size()) + " networks of " +
+                               std::to_string(config.architecture.layers()) + " layers");
   }
   auto slots = layout(config);
   check_tensors(slots, header, type_of(config), source);
@@ -327,7 +190,7 @@ NetworkState empty_state(const PopulationConfig& config, const NetworkConfig& me
 
 Checkpoint parse_checkpoint(std::span<const std::uint8_t> content, const std::string& source) {
   const auto header = parse_safetensors_header(content, content.size(), source);
-  auto metadata = MetadataReader(header.metadata, source).read();
+  auto metadata = read_checkpoint_metadata(header.metadata, source);
   Checkpoint result{std::move(metadata.info.config), metadata.info.step, metadata.info.train_examples, {}};
   const auto slots = checked_layout(result.config, header, source);
   for (std::size_t m = 0; m < result.config.members.size(); ++m) {
@@ -387,15 +250,7 @@ void write_checkpoint(const std::filesystem::path& file, const Checkpoint& check
   const auto content = with_memory(source, [&] {
     std::deque<std::vector<double>> sigmas;
     const auto tensors = tensor_sources(checkpoint, sigmas, source);
-    const std::map<std::string, std::string> metadata{
-        {"format", std::string(kFormat)},
-        {"format_version", std::to_string(kFormatVersion)},
-        {"noise_contract", std::to_string(kNoiseContract)},
-        {"step", std::to_string(checkpoint.step)},
-        {"train_examples", std::to_string(checkpoint.train_examples)},
-        {"config", json_of(checkpoint.config).dump()},
-        {"epoch_sums", epoch_sums_text(checkpoint.members, source)}};
-    return format_safetensors(metadata, tensors);
+    return format_safetensors(checkpoint_metadata(checkpoint, source), tensors);
   });
   write_file(file, content);
 }
@@ -409,7 +264,7 @@ CheckpointInfo read_checkpoint_info(const std::filesystem::path& file) {
   const auto source = file.string();
   return with_memory(source, [&] {
     const auto header = read_safetensors_header(file);
-    auto info = MetadataReader(header.metadata, source).read().info;
+    auto info = read_checkpoint_metadata(header.metadata, source).info;
     checked_layout(info.config, header, source);
     return info;
   });
