@@ -28,15 +28,15 @@ bool varies(const std::vector<double>& values) {
   return std::ranges::any_of(values, [&](double v) { return v != values.front(); });
 }
 
-/// What the prior adds to a weight's curvature.
-double prior_curvature(const NetworkConfig& network, double mu, double sigma) {
+/// What the prior adds to the curvature of weight i.
+double prior_curvature(const NetworkConfig& network, const LayerSignatures& layer, std::size_t i) {
   switch (network.prior) {
     case Prior::flat:
       break;
     case Prior::gaussian:
       return 1 / (network.prior_sigma * network.prior_sigma);
     case Prior::laplace:
-      return theory::laplace_curvature(mu, sigma, network.prior_scale);
+      return theory::laplace_curvature(layer.mu[i], layer.sigma[i], network.prior_scale);
   }
   return 0;
 }
@@ -115,7 +115,7 @@ std::vector<double> fixed_point_ratios(const LayerSignatures& layer, std::uint64
   for (std::size_t i = 0; i < ratios.size(); ++i) {
     const double sigma = layer.sigma[i], curvature = n * layer.hessian[i];
     ratios[i] = network.objective == Objective::variational
-                    ? sigma * sigma * (curvature + prior_curvature(network, layer.mu[i], sigma))
+                    ? sigma * sigma * (curvature + prior_curvature(network, layer, i))
                     : theory::stationary_ratio(network.costs, sigma, curvature);
   }
   return ratios;

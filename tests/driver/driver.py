@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 
 PROGRAM = os.environ.get("ENSYN_DRIVER", "ensyn")
+SANITIZED = bool(os.environ.get("ENSYN_SANITIZE"))  # which makes all training slow
 TRAIN_FILES = ["config.json", "metrics.csv", "model.safetensors", "summary.json"]
 
 # A network that trains in well under a second.

@@ -14,7 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
-from driver import PROGRAM, DriverTest, child_setup, start
+from driver import PROGRAM, SANITIZED, DriverTest, child_setup, start
 
 KEYS = ["rho", "c", "noise", "seed", "lambda", "lr", "hidden"]
 RESULTS = """accuracy_sample accuracy_mean accuracy_average nll_sample nll_mean nll_average sigma_rms reliability_sum
@@ -248,7 +248,7 @@ class Stopped(SweepTest):
 
     def test_interrupt_saves_what_is_under_way(self):
         # One long epoch, so that what an interruption saves is what was done of it.
-        hidden = "80,80" if os.environ.get("ENSYN_SANITIZE") else "300,300"  # instrumented, all are slow
+        hidden = "80,80" if SANITIZED else "300,300"
         slow = ["--dataset", "digits", "--hidden", hidden, "--batch", "1", "--epochs", "1", "--limit-train", "1000",
                 "--seed", "0:1", "--samples", "1"]
         whole = self.sweep("whole", *slow)
@@ -280,7 +280,7 @@ class Stopped(SweepTest):
         process.kill()
         process.communicate()
 
-    @unittest.skipIf(os.environ.get("ENSYN_SANITIZE"), "a sanitizer needs address space")
+    @unittest.skipIf(SANITIZED, "a sanitizer needs address space")
     def test_memory(self):
         wide = ["--dataset", "digits", "--hidden", "1000,500", "--epochs", "1", "--batch", "200", "--limit-train", "200",
                 "--samples", "1", "--limit-test", "20", "--seed", "0:9", "--threads", "1"]
