@@ -19,9 +19,9 @@
 
 #  undef ENSYN_FN
 #  if HWY_TARGET == HWY_EMU128 || HWY_IS_ASAN
-// The portable target's vectors are loops over their elements: all inlined into each other they took longer to compile
-// than all other targets together, and were no faster than what the compiler chooses to inline. AddressSanitizer's checks
-// make such code as large.
+// The portable target's vectors are loops over their elements: all inlined into each other they took longer
+// to compile than all other targets together, and were no faster than what the compiler chooses to inline.
+// AddressSanitizer's checks make such code as large.
 #    define ENSYN_FN inline HWY_ATTR
 #  else
 #    define ENSYN_FN HWY_INLINE HWY_ATTR
