@@ -96,6 +96,11 @@ void add_range(std::vector<double>& values, std::string_view text) {
 
 }  // namespace
 
+std::optional<double> parse_real(std::string_view text) {
+  const auto found = real(text);
+  return found ? std::optional(found->value) : std::nullopt;
+}
+
 std::vector<double> parse_reals(std::string_view text) {
   std::vector<double> values;
   for (const std::string_view item : split(text, ',')) {

@@ -4,15 +4,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 namespace ensyn::driver {
 
-/// A list, separated by commas, of numbers and ranges. A number is decimal (`0.25`), a fraction (`2/3`) or a
-/// power of ten with a broken exponent (`1e3.25`). A range names its first and last value and how many there
-/// are: `1e-4:1e3.25:30log` spaced evenly in their logarithms, `0:1:5lin` evenly.
-/// \throws ConfigError that says what is wrong with which part
+/// A number as commands take it: decimal (`0.25`), a fraction (`2/3`) or a power of ten with a broken
+/// exponent
+/// (`1e3.25`). Not necessarily finite; nothing when `text` is none.
+[[nodiscard]] std::optional<double> parse_real(std::string_view text);
+
+/// A list, separated by commas, of such numbers and ranges. A range names its first and last value and how
+/// many there are: `1e-4:1e3.25:30log` spaced evenly in their logarithms, `0:1:5lin` evenly. \throws
+/// ConfigError that says what is wrong with which part
 [[nodiscard]] std::vector<double> parse_reals(std::string_view text);
 
 /// A list, separated by commas, of whole numbers and ranges `FIRST:LAST`, both included. \throws ConfigError

@@ -172,14 +172,14 @@ json from_word(Kind kind, const std::string& word) {
     case Kind::seed:
       return or_null(number<std::uint64_t>(word));
     case Kind::real:
-      return or_null(number<double>(word));
+      return or_null(parse_real(word));
     case Kind::boolean:  // the flag alone says it
       return nullptr;
     case Kind::cost_list: {
       const std::size_t colon = word.find(':');
       if (colon == std::string::npos) return nullptr;
-      return {{"rho", or_null(number<double>(std::string_view(word).substr(0, colon)))},
-              {"c", or_null(number<double>(std::string_view(word).substr(colon + 1)))}};
+      return {{"rho", or_null(parse_real(std::string_view(word).substr(0, colon)))},
+              {"c", or_null(parse_real(std::string_view(word).substr(colon + 1)))}};
     }
     case Kind::real_axis:
     case Kind::seed_axis:

@@ -57,6 +57,14 @@ class Train(DriverTest):
         for name in ["accuracy_sample", "accuracy_mean", "nll_sample", "nll_mean"]:
             self.assertEqual(float(rows[-1]["test_" + name]), summary[name])
 
+    def test_fractions_and_broken_powers(self):
+        self.train("fraction", "--rho", "2/3", "--c", "1e-1.5")
+        config = self.json("fraction/config.json")
+        self.assertEqual(config["rho"], 2 / 3)
+        self.assertAlmostEqual(config["c"] * 10**1.5, 1, delta=1e-14)
+        self.train("cost", "--cost", "2/3:1e-1.5")
+        self.assert_same_run("fraction", "cost")
+
     def test_evaluate_every(self):
         for every, filled in [("0", [False, False, True]), ("2", [False, True, True])]:
             self.train(every, "--evaluate-every", every)
