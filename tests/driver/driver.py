@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -59,6 +60,21 @@ class DriverTest(unittest.TestCase):
         for name in [names] if isinstance(names, str) else names:
             self.assertIn(name, process.stderr_text)
         return process.stderr_text
+
+    def interrupted(self, number, *arguments):
+        """Runs a training that a signal reaches on its way; returns its folder and its one line on standard error."""
+        for delay in [0.3, 0.1, 0.03]:
+            out = f"interrupted{number}-{delay}"
+            process = start(*arguments, "--out", out, cwd=self.folder)
+            while not (self.folder / out / "config.json").exists():
+                time.sleep(0.01)
+            time.sleep(delay)
+            process.send_signal(number)
+            _, message = process.communicate(timeout=60)
+            if process.returncode != 0:
+                break  # and otherwise it was done first: this machine is fast
+        self.assertEqual((process.returncode, message.count("\n")), (1, 1), message)
+        return out, message
 
     def train(self, out, *arguments):
         return self.succeed("train", *SMALL, "--quiet", "--out", out, *arguments)
