@@ -51,15 +51,27 @@ Signatures independent(const Population& population, const Equilibrium& found) {
   return population.signatures(0, config);
 }
 
+/// The first layer of a network brought to its fixed point, measured on noise of its own.
+LayerSignatures at_fixed_point(const PopulationConfig& config) {
+  Population population(config, digits());
+  population.train(10);
+  const Equilibrium found = equilibrate(population, 0);
+  EXPECT_TRUE(found.converged);
+  EXPECT_EQ(found.at_ceiling, 0u);
+  return independent(population, found).layers[0];
+}
+
+PopulationConfig variational_config() {
+  PopulationConfig config = digits_config(2);
+  config.members[0].objective = ensyn::Objective::variational;
+  config.members[0].costs.clear();
+  return config;
+}
+
 TEST(Equilibrium, HasTheSlopesOfTheoryWithoutHiddenLayer) {
   for (const double rho : {0.5, 2.0 / 3, 4.0 / 3, 2.0}) {
     SCOPED_TRACE(rho);
-    Population population(digits_config(rho), digits());
-    population.train(10);
-    const Equilibrium found = equilibrate(population, 0);
-    EXPECT_TRUE(found.converged);
-    EXPECT_EQ(found.at_ceiling, 0u);
-    const LayerSignatures layer = independent(population, found).layers[0];
+    const LayerSignatures layer = at_fixed_point(digits_config(rho));
     const auto relation = ensyn::relation(layer, Quantity::hessian);
     ASSERT_TRUE(relation);
     EXPECT_EQ(relation->log_log.n, 640u);
@@ -78,18 +90,11 @@ TEST(Equilibrium, HasTheSlopesOfTheoryWithoutHiddenLayer) {
 }
 
 TEST(Equilibrium, OfTheVariationalObjectiveIsThePosterior) {
-  PopulationConfig config = digits_config(2);
-  NetworkConfig& network = config.members[0];
-  network.objective = ensyn::Objective::variational;
-  network.costs.clear();
+  PopulationConfig config = variational_config();
   for (const double prior : {std::numeric_limits<double>::infinity(), 0.3}) {
     SCOPED_TRACE(prior);
-    network.prior_sigma = prior;
-    Population population(config, digits());
-    population.train(10);
-    const Equilibrium found = equilibrate(population, 0);
-    EXPECT_TRUE(found.converged);
-    const LayerSignatures layer = independent(population, found).layers[0];
+    config.members[0].prior_sigma = prior;
+    const LayerSignatures layer = at_fixed_point(config);
     std::vector<double> x, y;
     for (std::size_t i = 0; i < layer.sigma.size(); ++i) {
       x.push_back(std::log(1437 * layer.hessian[i] + 1 / (prior * prior)));
@@ -102,17 +107,11 @@ TEST(Equilibrium, OfTheVariationalObjectiveIsThePosterior) {
 }
 
 TEST(Equilibrium, UnderALaplacePriorCountsThePriorsCurvature) {
-  PopulationConfig config = digits_config(2);
+  PopulationConfig config = variational_config();
   NetworkConfig& network = config.members[0];
-  network.objective = ensyn::Objective::variational;
-  network.costs.clear();
   network.prior = ensyn::Prior::laplace;
   network.prior_scale = 0.02;
-  Population population(config, digits());
-  population.train(10);
-  const Equilibrium found = equilibrate(population, 0);
-  EXPECT_TRUE(found.converged);
-  const LayerSignatures layer = independent(population, found).layers[0];
+  const LayerSignatures layer = at_fixed_point(config);
   // sigma d/dsigma of each term: of the loss N H sigma^2, of E|w| / b by finite differences; of ln sigma 1.
   std::vector<double> ratios, without;
   for (std::size_t i = 0; i < layer.sigma.size(); ++i) {
