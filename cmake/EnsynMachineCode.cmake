@@ -23,7 +23,7 @@ function(ensyn_check_machine_code library)
   # Block sizes and dynamic shared memory, which only the host knows.
   set(tool ${library}_launch_shapes)
   add_executable(${tool} ${PROJECT_SOURCE_DIR}/tests/build/launch_shapes.cpp ${PROJECT_SOURCE_DIR}/host/error.cpp
-                         ${PROJECT_SOURCE_DIR}/kernels/check.cpp ${PROJECT_SOURCE_DIR}/kernels/launch_shape.cpp)
+                         ${ENSYN_KERNEL_HOST_SOURCES})
   target_include_directories(${tool} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_include_directories(${tool} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(${tool} PRIVATE ${library} CUDA::cudart_static ${CMAKE_DL_LIBS})

@@ -30,6 +30,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 DOUBLE_ON_PURPOSE = {
     "finish_step": "a few scalars of each network, in the order and precision of the CPU backend",
     "initialize": "runs once, rounds once",
+    "streamed_training": "as finish_step, at the end of each step",
 }
 
 # DADD, DFMA.RM, DSETP.GT.AND, F2F.F64.F32, I2F.F64.U16, MUFU.RCP64H; but not I2F.U64 or LDG.E.64, which are integers.

@@ -9,51 +9,15 @@
 
 #include <device/launch.h>
 
+#include "kernels/device/softmax.h"
 #include "kernels/device/views.h"
 
 namespace ensyn::kernels {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr int kLanes = 16;
+constexpr int kLanes = kSoftmaxLanes;
 constexpr int kExamples = kThreads / kLanes, kExamplesPerWarp = 32 / kLanes;
-
-template <class T>
-struct Softmax {
-  T maximum, log_sum, reciprocal_sum;
-  int best;  // first of the largest logits
-};
-
-/// Every lane of the 16 gets the same. All lanes of a warp must call.
-template <class T>
-__device__ inline Softmax<T> softmax_of(const T* logits, int classes, int lane) {
-  constexpr unsigned kAll = 0xFFFFFFFFu;
-  Softmax<T> result{};
-  // Classes beyond the last repeat class 0, which never wins over itself.
-  T maximum = logits[0];
-  int best = 0;
-  for (int k = lane; k < classes; k += kLanes) {
-    if (maximum < logits[k]) maximum = logits[k], best = k;
-  }
-  ENSYN_UNROLL
-  for (int n = kLanes / 2; n >= 1; n /= 2) {
-    const T other = __shfl_xor_sync(kAll, maximum, n);
-    const int other_best = __shfl_xor_sync(kAll, best, n);
-    const bool wins = maximum < other || (maximum == other && other_best < best);
-    maximum = wins ? other : maximum;
-    best = wins ? other_best : best;
-  }
-  T sum = 0;
-  for (int k = lane; k < classes; k += kLanes) sum = sum + detail::exponential(logits[k] - maximum);
-  ENSYN_UNROLL
-  for (int n = kLanes / 2; n >= 1; n /= 2) sum = sum + __shfl_xor_sync(kAll, sum, n);
-  result.maximum = maximum;
-  // The logarithm works on bits, so NaN has to be handed on: 0 is added to any other sum.
-  result.log_sum = detail::logarithm(sum) + (sum - sum);
-  result.reciprocal_sum = T(1) / sum;
-  result.best = best;
-  return result;
-}
 
 template <class T>
 __global__ void __launch_bounds__(kThreads, 1)
@@ -70,16 +34,8 @@ __global__ void __launch_bounds__(kThreads, 1)
   if (!valid) return;
   const std::uint64_t step = progress_of(args.networks, network).step;
   const int label = args.labels[example_of(args.inputs, network, step, args.batch, b)];
-  for (int k = lane; k < args.classes; k += kLanes) {
-    const T shifted = z[k] - softmax.maximum;
-    if (k == label) {
-      const std::int64_t at = static_cast<std::int64_t>(network) * args.batch + b;
-      args.nll[at] = softmax.log_sum - shifted;
-      args.correct[at] = softmax.best == label ? 1 : 0;
-    }
-    const T p = detail::exponential(shifted) * softmax.reciprocal_sum;
-    z[k] = k == label ? p - T(1) : p;
-  }
+  const std::int64_t at = static_cast<std::int64_t>(network) * args.batch + b;
+  cross_entropy_of(z, args.classes, label, softmax, lane, args.nll[at], args.correct[at]);
 }
 
 template <class T>

@@ -17,7 +17,7 @@ struct Extent {
 struct LaunchShape {
   Extent grid;                   ///< blocks; a zero means that there is nothing to do
   Extent block;                  ///< threads
-  std::size_t shared_bytes = 0;  ///< dynamic shared memory of a block, at most 48 KiB
+  std::size_t shared_bytes = 0;  ///< dynamic shared memory of a block
   Extent cluster;                ///< blocks of a cluster
   friend bool operator==(const LaunchShape&, const LaunchShape&) = default;
 

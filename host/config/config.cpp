@@ -44,6 +44,9 @@ constexpr Named<Likelihood> kLikelihoods[] = {{Likelihood::categorical, "categor
                                               {Likelihood::gaussian, "gaussian"}};
 constexpr Named<DeviceKind> kDeviceKinds[] = {
     {DeviceKind::automatic, "auto"}, {DeviceKind::cpu, "cpu"}, {DeviceKind::cuda, "cuda"}};
+constexpr Named<TrainingMethod> kTrainingMethods[] = {{TrainingMethod::automatic, "auto"},
+                                                      {TrainingMethod::graph, "graph"},
+                                                      {TrainingMethod::streamed, "streamed"}};
 constexpr Named<Averaging> kAveragings[] = {{Averaging::probabilities, "probabilities"},
                                             {Averaging::log_probabilities, "log_probabilities"}};
 constexpr std::string_view kInstructionSets[] = {"auto", "avx512", "avx2", "neon", "portable"};
@@ -278,6 +281,9 @@ std::string_view name(Likelihood value) noexcept {
 std::string_view name(DeviceKind value) noexcept {
   return name_in(kDeviceKinds, value);
 }
+std::string_view name(TrainingMethod value) noexcept {
+  return name_in(kTrainingMethods, value);
+}
 std::string_view name(Averaging value) noexcept {
   return name_in(kAveragings, value);
 }
@@ -310,6 +316,9 @@ Likelihood likelihood_from(std::string_view text) {
 }
 DeviceKind device_kind_from(std::string_view text) {
   return value_in(kDeviceKinds, "device", text);
+}
+TrainingMethod training_method_from(std::string_view text) {
+  return value_in(kTrainingMethods, "training_method", text);
 }
 Averaging averaging_from(std::string_view text) {
   return value_in(kAveragings, "averaging", text);
@@ -417,6 +426,7 @@ std::string to_string(const ExecutionConfig& value) {
   line(out, "device_index", value.device_index);
   line(out, "threads", value.threads);
   line(out, "instruction_set", value.instruction_set);
+  line(out, "training_method", name(value.training_method));
   return out;
 }
 

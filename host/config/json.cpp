@@ -218,7 +218,8 @@ ordered_json json_of(const ExecutionConfig& value) {
   return {{"device", name(value.device)},
           {"device_index", value.device_index},
           {"threads", value.threads},
-          {"instruction_set", value.instruction_set}};
+          {"instruction_set", value.instruction_set},
+          {"training_method", name(value.training_method)}};
 }
 
 void apply_json(const json& object, const std::string& path, Architecture& value) {
@@ -301,6 +302,7 @@ void apply_json(const json& object, const std::string& path, ExecutionConfig& va
   reader.read("device_index", value.device_index);
   reader.read("threads", value.threads);
   reader.read("instruction_set", value.instruction_set);
+  reader.read("training_method", value.training_method, &training_method_from);
   reader.finish();
 }
 

@@ -7,7 +7,9 @@
 #include "ensyn/noise.h"
 #include "host/cpu/team.h"
 #include "host/cuda/evaluator.h"
+#include "host/cuda/minibatch_order.h"
 #include "host/cuda/training_step.h"
+#include "host/cuda/whole_training.h"
 
 namespace ensyn::cuda {
 namespace {
@@ -68,8 +70,14 @@ class CudaEngine final : public Engine {
         device_data_(data, stream_.get()),
         networks_(config, static_cast<double>(config.batch) / static_cast<double>(data.size()),
                   stream_.get()),
-        step_(networks_, config.architecture, device_data_, stream_, minibatches_, multiprocessors_,
-              options.products) {
+        order_(minibatches_, networks_.count()),
+        choice_(choose_training(config, !data.bytes().empty(), info_, execution.training_method)) {
+    if (choice_.method == TrainingMethod::graph) {
+      step_.emplace(networks_, config.architecture, device_data_, order_, stream_, minibatches_,
+                    multiprocessors_, options.products);
+    } else {
+      whole_.emplace(config, networks_, choice_, stream_);
+    }
     stream_.wait();
   }
 
@@ -78,13 +86,10 @@ class CudaEngine final : public Engine {
     const std::uint64_t epoch = first / minibatches_.steps_per_epoch;
     upload_orders(epoch);
     networks_.set_step(first, stream_.get());
-    if (options_.graph && !graph_) graph_ = Graph(stream_, [this] { step_.enqueue(); });
-    for (std::uint64_t i = 0; i < count; ++i) {
-      if (options_.graph) {
-        graph_.launch(stream_);
-      } else {
-        step_.enqueue();
-      }
+    if (whole_) {
+      whole_->enqueue(order_.inputs<T>(device_data_), device_data_, count);
+    } else {
+      step_by_step(count);
     }
     networks_.download_progress(stream_.get());
     if ((first + count) % minibatches_.steps_per_epoch == 0) orders_.prepare(epoch + 1);
@@ -130,16 +135,27 @@ class CudaEngine final : public Engine {
   }
   [[nodiscard]] std::string backend() const override { return "cuda"; }
   [[nodiscard]] std::string device() const override {
+    if (!step_) return describe(info_) + ", training " + std::string(name(choice_.method));
     std::string layers;
-    for (std::size_t l = 0; l < step_.by_cublas().size(); ++l) {
-      if (step_.by_cublas()[l]) layers += (layers.empty() ? "" : ", ") + std::to_string(l);
+    for (std::size_t l = 0; l < step_->by_cublas().size(); ++l) {
+      if (step_->by_cublas()[l]) layers += (layers.empty() ? "" : ", ") + std::to_string(l);
     }
     if (!layers.empty()) layers = ", cuBLAS for layers " + layers;
-    if (step_.misses_cublas()) layers = ", without cuBLAS, which was not found and would be faster here";
+    if (step_->misses_cublas()) layers = ", without cuBLAS, which was not found and would be faster here";
     return describe(info_) + layers;
   }
 
  private:
+  void step_by_step(std::uint64_t count) {
+    if (options_.graph && !graph_) graph_ = Graph(stream_, [this] { step_->enqueue(); });
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (options_.graph) {
+        graph_.launch(stream_);
+      } else {
+        step_->enqueue();
+      }
+    }
+  }
   /// Calls use(member, task, data on the device) for each network.
   template <class Use>
   void for_each_member(const Dataset& data, const EvaluationConfig& config, const Use& use) {
@@ -156,7 +172,7 @@ class CudaEngine final : public Engine {
   void upload_orders(std::uint64_t epoch) {
     if (order_epoch_ == epoch) return;
     const auto& orders = orders_.of(epoch);
-    for (std::size_t i = 0; i < orders.size(); ++i) step_.set_order(static_cast<int>(i), orders[i]);
+    for (std::size_t i = 0; i < orders.size(); ++i) order_.set(static_cast<int>(i), orders[i], stream_.get());
     order_epoch_ = epoch;
   }
 
@@ -172,7 +188,11 @@ class CudaEngine final : public Engine {
   Stream stream_;
   DeviceData device_data_;
   DeviceNetworks<T> networks_;
-  TrainingStep<T> step_;
+  MinibatchOrder order_;
+  TrainingChoice choice_;
+  // One of the two.
+  std::optional<TrainingStep<T>> step_;
+  std::optional<WholeTraining<T>> whole_;
   Graph graph_;
 };
 

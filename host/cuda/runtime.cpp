@@ -26,7 +26,8 @@ DeviceInfo query(int index) {
           properties.major,
           properties.minor,
           properties.multiProcessorCount,
-          properties.totalGlobalMem};
+          properties.totalGlobalMem,
+          properties.sharedMemPerBlockOptin};
 }
 
 /// Number of devices; 0 with a reason when the runtime cannot say.

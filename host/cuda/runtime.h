@@ -26,7 +26,8 @@ struct DeviceInfo {
   std::string name;
   int major = 0, minor = 0;  ///< compute capability
   int multiprocessors = 0;
-  std::size_t memory = 0;  ///< bytes
+  std::size_t memory = 0;        ///< bytes
+  std::size_t shared_bytes = 0;  ///< shared memory that a block may ask for
 };
 
 /// Usable devices, or why there are none.

@@ -28,10 +28,12 @@ std::int64_t elements_of(const Layer& layer) {
 
 template <class T>
 TrainingStep<T>::TrainingStep(DeviceNetworks<T>& networks, const Architecture& architecture,
-                              const DeviceData& data, const Stream& stream, const Minibatches& minibatches,
-                              int multiprocessors, EngineOptions::Products products)
+                              const DeviceData& data, const MinibatchOrder& order, const Stream& stream,
+                              const Minibatches& minibatches, int multiprocessors,
+                              EngineOptions::Products products)
     : networks_(networks),
       data_(data),
+      order_(order),
       stream_(stream.get()),
       minibatches_(minibatches),
       multiprocessors_(multiprocessors),
@@ -48,8 +50,6 @@ TrainingStep<T>::TrainingStep(DeviceNetworks<T>& networks, const Architecture& a
   }
   const auto count = static_cast<std::size_t>(networks.count());
   const auto batch = static_cast<std::size_t>(minibatches.batch);
-  order_ = DeviceBuffer<std::uint32_t>(minibatches.examples * (minibatches.own_order ? count : 1),
-                                       "the order of the examples");
   nll_ = DeviceBuffer<T>(count * batch, "losses");
   correct_ = DeviceBuffer<std::uint8_t>(count * batch, "losses");
   for (std::size_t l = 0; l < layers_.size(); ++l) allocate_layer(l);
@@ -97,21 +97,8 @@ void TrainingStep<T>::allocate_layer(std::size_t l) {
 }
 
 template <class T>
-void TrainingStep<T>::set_order(int member, std::span<const std::uint32_t> order) {
-  const std::size_t offset = minibatches_.own_order ? static_cast<std::size_t>(member) * order.size() : 0;
-  copy_to_device(order_.data() + offset, order, stream_);
-}
-
-template <class T>
 kernels::Inputs<T> TrainingStep<T>::inputs_of(std::size_t layer) const {
-  if (layer == 0) {
-    kernels::Inputs<T> inputs = data_.inputs<T>();
-    inputs.order = order_.data();
-    inputs.order_network_stride =
-        minibatches_.own_order ? static_cast<std::int64_t>(minibatches_.examples) : 0;
-    inputs.steps_per_epoch = minibatches_.steps_per_epoch;
-    return inputs;
-  }
+  if (layer == 0) return order_.template inputs<T>(data_);
   const Matrix& from = outputs_[layer - 1];
   kernels::Inputs<T> inputs;
   inputs.values = from.data.data();

@@ -10,30 +10,20 @@
 #include "host/cuda/cuda_engine.h"
 #include "host/cuda/data.h"
 #include "host/cuda/memory.h"
+#include "host/cuda/minibatch_order.h"
 #include "host/cuda/networks.h"
 #include "host/likelihood.h"
 #include "kernels/parameter_update.h"
 
 namespace ensyn::cuda {
 
-/// What a step reads of the training set.
-struct Minibatches {
-  int batch = 0;
-  std::uint64_t steps_per_epoch = 1;
-  std::size_t examples = 0;  ///< N
-  bool own_order = false;    ///< each network has its own order of the examples
-};
-
 template <class T>
 class TrainingStep {
  public:
-  /// `networks`, `data` and `stream` must outlive the step.
+  /// `networks`, `data`, `order` and `stream` must outlive the step.
   TrainingStep(DeviceNetworks<T>& networks, const Architecture& architecture, const DeviceData& data,
-               const Stream& stream, const Minibatches& minibatches, int multiprocessors,
-               EngineOptions::Products products);
-
-  /// Queues the upload of the order of member `member`, or of all members' where they share it.
-  void set_order(int member, std::span<const std::uint32_t> order);
+               const MinibatchOrder& order, const Stream& stream, const Minibatches& minibatches,
+               int multiprocessors, EngineOptions::Products products);
 
   /// Queues one step of every member: the one that the networks' progress names.
   void enqueue() const;
@@ -72,6 +62,7 @@ class TrainingStep {
   DeviceNetworks<T>& networks_;
   std::optional<GaussianConstants<T>> gaussian_;  ///< of that likelihood
   const DeviceData& data_;
+  const MinibatchOrder& order_;
   cudaStream_t stream_;
   Minibatches minibatches_;
   int multiprocessors_;
@@ -79,7 +70,6 @@ class TrainingStep {
   std::vector<bool> by_cublas_;
   bool misses_cublas_ = false;
 
-  DeviceBuffer<std::uint32_t> order_;
   std::vector<Matrix> outputs_, deltas_;  ///< of each layer; the last has no delta of its own
   DeviceBuffer<T> nll_;
   DeviceBuffer<std::uint8_t> correct_;

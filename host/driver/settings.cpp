@@ -48,6 +48,8 @@ OptionTable execution_options() {
       {"device_index", Kind::whole, "N", "0", "which CUDA device, see ensyn info", 0},
       {"threads", Kind::whole, "N", "0", "CPU threads; 0 takes every processor", 0},
       {"instruction_set", Kind::text, "NAME", "auto", "CPU instruction set, see ensyn info"},
+      {"training_method", Kind::text, "NAME", "auto",
+       "on a CUDA device: streamed (whole networks in one kernel), graph (a few kernels a step) or auto"},
   };
 }
 
@@ -139,6 +141,7 @@ ExecutionConfig execution_config(const Values& values) {
   config.device_index = values.get("device_index", config.device_index);
   config.threads = values.get("threads", config.threads);
   config.instruction_set = values.get("instruction_set", config.instruction_set);
+  config.training_method = values.named("training_method", config.training_method, training_method_from);
   try {
     config.validate();
   } catch (const ConfigError& error) {
@@ -330,6 +333,7 @@ void put_execution(nlohmann::ordered_json& config, const ExecutionConfig& execut
   config["device_index"] = execution.device_index;
   config["threads"] = execution.threads;
   config["instruction_set"] = execution.instruction_set;
+  config["training_method"] = name(execution.training_method);
 }
 
 nlohmann::ordered_json to_json(const TrainSettings& settings) {

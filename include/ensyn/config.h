@@ -48,6 +48,12 @@ enum class Likelihood { categorical, gaussian };
 /// Where to compute: `automatic` takes CUDA when a usable device answers, else the CPU.
 enum class DeviceKind { automatic, cpu, cuda };
 
+/// How a CUDA device trains a population. `graph`: a few kernels for each step, replayed as a graph; takes
+/// everything, and gives the bits of the CPU backend. The others train whole networks in one kernel, many
+/// steps at a time, and agree with the CPU backend to rounding; `streamed`: a block for each network, whose
+/// parameters it reads and writes once a step. `automatic` takes what is fastest for the population.
+enum class TrainingMethod { automatic, graph, streamed };
+
 /// rho of a mechanism: calcium 1/2, membrane 2/3, actin 4/3, trafficking 2.
 [[nodiscard]] ENSYN_API double exponent(Mechanism mechanism) noexcept;
 
@@ -62,6 +68,7 @@ enum class DeviceKind { automatic, cpu, cuda };
 [[nodiscard]] ENSYN_API std::string_view name(Activation value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(Likelihood value) noexcept;
 [[nodiscard]] ENSYN_API std::string_view name(DeviceKind value) noexcept;
+[[nodiscard]] ENSYN_API std::string_view name(TrainingMethod value) noexcept;
 
 /// The inverse of `name`; noise kinds may also be written with `-` for `_`. \throws ConfigError that lists
 /// the accepted names.
@@ -75,6 +82,7 @@ enum class DeviceKind { automatic, cpu, cuda };
 [[nodiscard]] ENSYN_API Activation activation_from(std::string_view text);
 [[nodiscard]] ENSYN_API Likelihood likelihood_from(std::string_view text);
 [[nodiscard]] ENSYN_API DeviceKind device_kind_from(std::string_view text);
+[[nodiscard]] ENSYN_API TrainingMethod training_method_from(std::string_view text);
 
 /// One term c * sigma^-rho of the reliability cost, relative to the NLL summed over the training set.
 struct CostTerm {
@@ -175,15 +183,16 @@ struct ENSYN_API EvaluationConfig {
   friend bool operator==(const EvaluationConfig&, const EvaluationConfig&) = default;
 };
 
-/// Where and with what to compute; changes speed, not results: the CPU and the CUDA backend give the same
-/// bits but for layers whose products cuBLAS computes (large ones, see `Population::device`), which agree to
-/// rounding.
+/// Where and with what to compute; changes speed, and results by no more than rounding: the CPU backend and a
+/// CUDA device's `graph` give the same bits but for layers whose products cuBLAS computes (large ones, see
+/// `Population::device`).
 struct ENSYN_API ExecutionConfig {
   DeviceKind device = DeviceKind::automatic;
   int device_index = 0;  ///< which CUDA device, >= 0
   int threads = 0;       ///< CPU threads; 0 takes every processor that this process may use
   /// CPU instruction set: `auto` (the best this machine has), `avx512`, `avx2`, `neon` or `portable`.
   std::string instruction_set = "auto";
+  TrainingMethod training_method = TrainingMethod::automatic;  ///< of a CUDA device; the CPU has its own
 
   /// \throws ConfigError
   void validate() const;

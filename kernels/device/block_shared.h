@@ -13,4 +13,10 @@ __device__ inline Shared& block_shared() {
   return *reinterpret_cast<Shared*>(ensyn_block_shared);
 }
 
+/// As above without a type, where its parts depend on the problem; the launch must give this many bytes.
+__device__ inline unsigned char* block_shared_bytes(unsigned /*bytes*/) {
+  extern __shared__ __align__(16) unsigned char ensyn_block_shared[];
+  return ensyn_block_shared;
+}
+
 }  // namespace ensyn::kernels

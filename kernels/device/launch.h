@@ -11,12 +11,24 @@
 
 namespace ensyn::kernels {
 
+/// What every kernel may have on every device.
+inline constexpr std::size_t kSharedBytesWithoutAsking = 48 << 10;
+inline constexpr unsigned kPortableClusterBlocks = 8;
+
 /// Launches `kernel`, unless `shape` is empty. `name` is what errors and profilers show.
 /// \throws DeviceError
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
             const Arguments&... arguments) {
   if (shape.empty()) return;
+  if (shape.shared_bytes > kSharedBytesWithoutAsking) {
+    cuda::check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                     static_cast<int>(shape.shared_bytes)),
+                name);
+  }
+  if (shape.cluster.x * shape.cluster.y * shape.cluster.z > kPortableClusterBlocks) {
+    cuda::check(cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1), name);
+  }
   cudaLaunchConfig_t config{};
   config.gridDim = {shape.grid.x, shape.grid.y, shape.grid.z};
   config.blockDim = {shape.block.x, shape.block.y, shape.block.z};

@@ -19,6 +19,8 @@
 #include "kernels/noisy_forward.h"
 #include "kernels/parameter_update.h"
 #include "kernels/squared_error.h"
+#include "kernels/streamed_training.h"
+#include "kernels/tile_state.h"
 
 namespace {
 
@@ -69,6 +71,33 @@ void add_tiles(Listing& listing) {
   }
 }
 
+/// Of the paper's network, with minibatches that the kernel is made for.
+template <class T>
+void add_streamed(Listing& listing) {
+  constexpr bool kSingle = sizeof(T) == sizeof(float);
+  const Layer layers[] = {{100, 785, 788, 0}, {100, 101, 104, 1}, {10, 101, 104, 2}};
+  StreamedProblem problem;
+  problem.tiling = tiling_of(layers, 3);
+  problem.single = kSingle;
+  problem.shared_limit = 227 << 10;
+  for (const int batch : {20, 32}) {
+    if (batch > 22 && !kSingle) continue;
+    for (const bool own_phi : {true, false}) {
+      for (const bool pixels : {true, false}) {
+        problem.batch = batch;
+        problem.own_phi = own_phi;
+        problem.pixels = pixels;
+        StreamedTraining<T> args;
+        args.shape = streamed_plan(problem).shape;
+        listing.add("streamed_training", streamed_training_shape(args),
+                    ", " + std::to_string(args.shape.example_tiles) + ", " +
+                        std::to_string(own_phi ? kOwnPhiFields : kSharedPhiFields) +
+                        (pixels ? ", true" : ", false"));
+      }
+    }
+  }
+}
+
 template <class T>
 std::vector<std::string> shapes_of(std::string_view type) {
   Listing listing(type);
@@ -87,6 +116,10 @@ std::vector<std::string> shapes_of(std::string_view type) {
   listing.add_for_laws("materialize", materialize_shape(Materialize<T>{}));
   listing.add_for_laws("parameter_update", parameter_update_shape(ParameterUpdate<T>{}));
   listing.add("squared_error", squared_error_shape(SquaredError<T>{}));
+  for (const char* to_tiles : {", true", ", false"}) {
+    listing.add("tile_state", tile_state_shape(TileState<T>{}), to_tiles);
+  }
+  add_streamed<T>(listing);
   return listing.lines();
 }
 

@@ -23,13 +23,13 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kRangeBytes = std::size_t{64}
-                                    << 30;     // addresses only: what is not allocated is not mapped
-constexpr std::size_t kGapBytes = 64 * 1024;   // unmapped behind each allocation
-constexpr std::size_t kAlignment = 256;        // as cudaMalloc
-constexpr std::size_t kGuardBytes = 256;       // at least, before an allocation
-constexpr std::size_t kSlotBytes = 64 * 1024;  // shared memory of one block, its last page unmapped
-constexpr std::size_t kMostBlocks = 16;        // of a cluster
-constexpr int kPoison = 0xFF;                  // of float and double: NaN
+                                    << 30;      // addresses only: what is not allocated is not mapped
+constexpr std::size_t kGapBytes = 64 * 1024;    // unmapped behind each allocation
+constexpr std::size_t kAlignment = 256;         // as cudaMalloc
+constexpr std::size_t kGuardBytes = 256;        // at least, before an allocation
+constexpr std::size_t kSlotBytes = 256 * 1024;  // shared memory of one block, its last page unmapped
+constexpr std::size_t kMostBlocks = 16;         // of a cluster
+constexpr int kPoison = 0xFF;                   // of float and double: NaN
 constexpr auto kCanary = std::byte{0xA5};
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) {

@@ -236,7 +236,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
   });
 }
 
-/// Accepted and without effect: launches are held to 48 KiB whatever was asked for.
+/// Accepted and without effect: launches are held to the most that may be asked for.
 cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) {
   return call([](Runtime&) { return cudaSuccess; });
 }

@@ -166,7 +166,7 @@ TEST_F(Faults, LaunchesThatNoDeviceAccepts) {
   EXPECT_THAT(error_of([&] { wrong_shared_bytes(out.data(), nullptr); }),
               HasSubstr("block_shared needs 1024 bytes"));
   EXPECT_THAT(error_of([&] { too_many_threads(out.data(), nullptr); }), HasSubstr("1024 threads"));
-  EXPECT_THAT(error_of([&] { too_much_shared_memory(out.data(), nullptr); }), HasSubstr("more than 48 KiB"));
+  EXPECT_THAT(error_of([&] { too_much_shared_memory(out.data(), nullptr); }), HasSubstr("more than 227 KiB"));
   EXPECT_THAT(error_of([&] { too_large_grid(out.data(), nullptr); }), HasSubstr("65535"));
 }
 

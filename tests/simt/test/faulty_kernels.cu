@@ -196,7 +196,7 @@ void too_many_threads(float* out, cudaStream_t stream) {
   launch("too_many_threads", threads_write_one_word_kernel, shape_of(1, 1025), stream, out);
 }
 void too_much_shared_memory(float* out, cudaStream_t stream) {
-  launch("too_much_shared_memory", threads_write_one_word_kernel, shape_of(1, 32, 48 * 1024 + 1), stream,
+  launch("too_much_shared_memory", threads_write_one_word_kernel, shape_of(1, 32, 227 * 1024 + 1), stream,
          out);
 }
 void too_large_grid(float* out, cudaStream_t stream) {

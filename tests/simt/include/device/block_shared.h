@@ -13,4 +13,9 @@ inline Shared& block_shared(std::source_location where = std::source_location::c
   return *static_cast<Shared*>(simt::device::block_shared(sizeof(Shared), where));
 }
 
+inline unsigned char* block_shared_bytes(unsigned bytes,
+                                         std::source_location where = std::source_location::current()) {
+  return static_cast<unsigned char*>(simt::device::block_shared(bytes, where));
+}
+
 }  // namespace ensyn::kernels

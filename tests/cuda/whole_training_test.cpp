@@ -1,0 +1,126 @@
+// Training whole networks in one kernel, against the CPU engine step for step, and against itself run in
+// other ways, where the bits must be the same.
+//
+// Both draw the same noise; single-precision kernels compute normals and special functions by the hardware,
+// and products by split operands, so that a sum of K products of size s is off by a few 2^-22 sqrt(K) s,
+// where that of the CPU is off by 2^-24 sqrt(K) s. With G the largest gradient, a step of Adam with epsilon =
+// 1 then differs by at most about 4 u max |p| + 2 lr sqrt(K) u G, u = 2^-21, as in engine_test.cpp.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "cuda/engines.h"
+#include "ensyn/error.h"
+#include "host/cuda/whole_training.h"
+#include "oracle/compare.h"
+
+namespace {
+
+using engines::expect_equal;
+using engines::states;
+using engines::train;
+using ensyn::Precision;
+using ensyn::TrainingMethod;
+using parity::Case;
+
+std::string name_of(const ::testing::TestParamInfo<Case>& test) {
+  return test.param.name;
+}
+
+/// A device that takes everything that any takes.
+ensyn::cuda::DeviceInfo device() {
+  ensyn::cuda::DeviceInfo info;
+  info.major = 9;
+  info.multiprocessors = 132;
+  info.shared_bytes = 227 << 10;
+  return info;
+}
+
+bool is_taken(const Case& test) {
+  try {
+    return choose_training(test.config, test.holds_bytes, device(), TrainingMethod::streamed).method ==
+           TrainingMethod::streamed;
+  } catch (const ensyn::ConfigError&) {
+    return false;
+  }
+}
+
+/// Cases that are taken, in which Adam's epsilon keeps an error from being blown up.
+std::vector<Case> tame_cases() {
+  std::vector<Case> tame;
+  for (const Precision precision : {Precision::single_precision, Precision::double_precision}) {
+    for (Case test : parity::cases(precision)) {
+      const auto& members = test.config.members;
+      if (!is_taken(test) ||
+          !std::all_of(members.begin(), members.end(), [](const auto& m) { return m.adam.epsilon >= 0.3; }))
+        continue;
+      test.name += precision == Precision::single_precision ? "_single" : "_double";
+      tame.push_back(std::move(test));
+    }
+  }
+  return tame;
+}
+
+class WholeTrainingTest : public ::testing::TestWithParam<Case> {};
+
+/// Largest gradient of recent steps, from the second moments.
+double largest_gradient(const ensyn::NetworkState& state, double beta2, double steps) {
+  double largest = 0;
+  for (const ensyn::LayerState& layer : state.layers)
+    largest = std::max({largest, parity::largest(layer.mu_moment2), parity::largest(layer.phi_moment2)});
+  return std::sqrt(largest / (1 - std::pow(beta2, steps)));
+}
+
+void expect_close(const ensyn::NetworkState& got, const ensyn::NetworkState& want, const Case& test,
+                  const ensyn::AdamConfig& adam, int steps) {
+  const bool single = test.config.precision == Precision::single_precision;
+  const double u = single ? std::ldexp(1.0, -21) : std::ldexp(1.0, -50);
+  const double gradient = largest_gradient(want, adam.beta2, steps);
+  const double sum = u * std::sqrt(parity::longest_sum(test.config));
+  for (std::size_t l = 0; l < want.layers.size(); ++l) {
+    SCOPED_TRACE("layer " + std::to_string(l));
+    const ensyn::LayerState &a = got.layers[l], &b = want.layers[l];
+    const auto tolerance = [&](const std::vector<double>& of) {
+      return compare::Tolerance{
+          steps * (4 * u * parity::largest(of) + 2 * adam.learning_rate * sum * gradient / adam.epsilon), 0};
+    };
+    EXPECT_TRUE(compare::all_close(a.mu, b.mu, tolerance(b.mu)));
+    if (!b.phi.empty()) {
+      EXPECT_TRUE(compare::all_close(a.phi, b.phi, tolerance(b.phi)));
+    }
+  }
+  const std::vector<double>&a = got.shared_phi.value, &b = want.shared_phi.value;
+  if (!b.empty()) {
+    EXPECT_TRUE(compare::all_close(
+        a, b,
+        {steps * (4 * u * parity::largest(b) + 2 * adam.learning_rate * sum * gradient / adam.epsilon), 0}));
+  }
+  EXPECT_EQ(got.epoch.examples, want.epoch.examples);
+  EXPECT_NEAR(got.epoch.nll, want.epoch.nll, 64 * u * sum / u * (1 + std::fabs(want.epoch.nll)));
+}
+
+TEST_P(WholeTrainingTest, AgreesWithTheCpuToRounding) {
+  const Case& test = GetParam();
+  const ensyn::Dataset data = parity::make_data(test);
+  const auto cpu = engines::on_cpu(test, data), cuda = engines::on_cuda(test, data, TrainingMethod::streamed);
+  std::uint64_t done = 0;
+  for (const std::uint64_t goal : {1U, 2U, 10U}) {
+    SCOPED_TRACE("after " + std::to_string(goal) + " steps");
+    train(*cpu, test, done, goal - done);
+    train(*cuda, test, done, goal - done);
+    done = goal;
+    const auto want = states(*cpu, test), got = states(*cuda, test);
+    for (std::size_t m = 0; m < want.size(); ++m) {
+      SCOPED_TRACE("member " + std::to_string(m));
+      expect_close(got[m], want[m], test, test.config.members[m].adam, static_cast<int>(done));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WholeTrainingTest, ::testing::ValuesIn(tame_cases()), name_of);
+
+}  // namespace
