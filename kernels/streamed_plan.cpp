@@ -8,7 +8,6 @@
 namespace ensyn::kernels {
 namespace {
 
-constexpr int kWarps = 16;
 constexpr int kFewestWarps = 8;
 
 /// The next odd multiple of 8: rows that far apart are read without bank conflicts.
@@ -105,7 +104,8 @@ StreamedPlan streamed_plan(const StreamedProblem& problem) {
   }
   plan.shape.example_tiles = examples > 24 ? 5 : 3;
   const Tiling& tiling = problem.tiling;
-  for (int warps = problem.single ? kWarps : kFewestWarps; warps >= kFewestWarps; warps /= 2) {
+  for (int warps = streamed_warps(problem.major, problem.single, plan.shape.example_tiles);
+       warps >= kFewestWarps; warps /= 2) {
     StreamedShape& shape = plan.shape;
     shape.warps = warps;
     for (int l = 0; l < tiling.layer_count; ++l) {

@@ -29,10 +29,15 @@
 namespace ensyn::kernels {
 namespace {
 
-/// Registers set it: twice as many for each thread where numbers take two.
-template <class T>
+/// Of a block.
+template <class T, int kN>
 constexpr int most_threads() {
-  return 2048 / static_cast<int>(sizeof(T));
+#if defined(__CUDA_ARCH__)
+  constexpr int kMajor = __CUDA_ARCH__ / 100;
+#else
+  constexpr int kMajor = 9;
+#endif
+  return 32 * streamed_warps(kMajor, sizeof(T) == sizeof(float), kN);
 }
 constexpr int kSlots = 2;  // of the ring
 
@@ -76,8 +81,7 @@ struct Sharers {
 template <class T, int kFields>
 class Tiles {
  public:
-  __device__ Tiles(const Block<T>& block, std::uint64_t passes)
-      : block_(block), early_(block.args.shape.fetch_early) {
+  __device__ Tiles(const Block<T>& block, std::uint64_t passes) : block_(block) {
     for (int l = 0; l < block.args.of.tiling.layer_count; ++l) {
       const Sharers sharers = sharers_of(l);
       // A warp may have no tile at all.
@@ -87,7 +91,7 @@ class Tiles {
     row_ = sharers_of(0).row, column_ = sharers_of(0).first;
     skip_to_tile();
     first_ = fetch();
-    if (early_) {
+    if (early()) {
       second_ = fetch();
     } else {
       copies_.end_group();
@@ -102,17 +106,18 @@ class Tiles {
     for (int f = 0; f < kFields; ++f) field[f] = from[f * block_.threads()];
     T* at = first_;
     first_ = second_;
-    if (early_) second_ = fetch();
+    if (early()) second_ = fetch();
     return at;
   }
   /// To be called when the tile has been stored.
   __device__ void done() {
-    if (early_) return;
+    if (early()) return;
     first_ = fetch();
     copies_.end_group();
   }
 
  private:
+  [[nodiscard]] __device__ bool early() const { return block_.args.shape.fetch_early; }
   [[nodiscard]] __device__ Sharers sharers_of(int l) const {
     return Sharers(block_.args.shape.forward_rows[l], block_.args.shape.warps, block_.warp);
   }
@@ -156,7 +161,6 @@ class Tiles {
   }
 
   const Block<T>& block_;
-  const bool early_;
   AsyncCopies<1> copies_;
   T *first_ = nullptr, *second_ = nullptr;  // where the tiles under way lie
   unsigned fetched_ = 0, taken_ = 0;
@@ -298,9 +302,9 @@ __device__ inline void row_of_tiles(const Block<T>& block, Tiles<T, kFields>& ti
   constexpr bool kShared = kFields == kSharedPhiFields;
   const TiledLayer& tiled = block.layer(l);
   const int columns = tiled.layer.columns, row_quad = row_tile * (kTileRows / 2) + block.lane.g;
-  const NoiseSource drawn = noise_source(block.constants, pass.step - 1, tiled.layer.tensor, 0);
   const NoiseSource next = noise_source(block.constants, pass.step, tiled.layer.tensor, 0);
-  const detail::AdamRates<T> rates = block.progress().adam;
+  // Not a copy, for which there are no registers.
+  const detail::AdamRates<T>& rates = block.progress().adam;
   const RowDeltas<T, kN> deltas(gradients, pass.update ? block.args.of.batch : 0, row_tile * kTileRows,
                                 block.lane);
   for (int tile = sharers.first; tile < tiled.column_tiles; tile += sharers.warps) {
@@ -312,6 +316,7 @@ __device__ inline void row_of_tiles(const Block<T>& block, Tiles<T, kFields>& ti
       if constexpr (kShared) {
         update_mu_alone(field, g, block.constants, rates);
       } else {
+        const NoiseSource drawn{next.seed, next.step_and_stream - 1, next.first_quad};
         update_own(field, g, normals_at<T>(drawn, row_quad, column_quad, columns), block.constants, rates);
       }
       ENSYN_UNROLL
@@ -514,9 +519,9 @@ __device__ inline void train(const Block<T>& block) {
 }
 
 template <class T, int kN, int kFields, bool kPixels>
-__global__ void __launch_bounds__(most_threads<T>(), 1)
+__global__ void __launch_bounds__(most_threads<T, kN>(), 1)
     streamed_training_kernel(const __grid_constant__ StreamedTraining<T> args) {
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+#if ENSYN_WHOLE_NETWORKS
   const int network = args.of.members[blockIdx.x], thread = static_cast<int>(threadIdx.x);
   const Block<T> block{args,
                        args.of.constants[network],

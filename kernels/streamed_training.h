@@ -49,6 +49,11 @@ struct StreamedPlan {
   std::string problem;  ///< why these networks cannot be trained so, for people; empty where they can
 };
 
+/// Most warps of a block, by the registers that a thread needs: 128, or up to 255.
+[[nodiscard]] constexpr int streamed_warps(int major, bool single, int example_tiles) {
+  return major > 8 && single && example_tiles == 3 ? 16 : 8;
+}
+
 /// What a plan depends on.
 struct StreamedProblem {
   Tiling tiling;
@@ -56,6 +61,7 @@ struct StreamedProblem {
   bool pixels = false;           ///< inputs are bytes
   bool single = true;            ///< precision
   bool own_phi = true;           ///< as in TiledTraining
+  int major = 9;                 ///< of the device's compute capability
   std::size_t shared_limit = 0;  ///< what a block may have, bytes
 };
 [[nodiscard]] StreamedPlan streamed_plan(const StreamedProblem& problem);
@@ -72,8 +78,8 @@ struct StreamedTraining {
 template <class T>
 [[nodiscard]] LaunchShape streamed_training_shape(const StreamedTraining<T>& args);
 
-/// \pre compute capability 8.0 or more, Gaussian noise, no Laplace prior, Adam's epsilon at least 1e-15
-/// \throws ConfigError for a plan of none of the sizes that are offered, DeviceError
+/// \pre a device that `trains_whole_networks`, Gaussian noise, no Laplace prior, Adam's epsilon at least
+/// 1e-15 \throws ConfigError for a plan of none of the sizes that are offered, DeviceError
 template <class T>
 void streamed_training(const StreamedTraining<T>& args, cudaStream_t stream);
 

@@ -15,6 +15,18 @@
 
 namespace ensyn::kernels {
 
+/// Whether code is made for the architecture that is compiled for. Others either lack tensor cores for these
+/// numbers (before 8.0) or have shared memory for small networks only (8.6, 8.9, 12.0): they are not worth
+/// the time that compilation takes.
+[[nodiscard]] constexpr bool trains_whole_networks(int major, int minor) {
+  return minor == 0 && major >= 8 && major <= 10;
+}
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ == 800 || __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000
+#  define ENSYN_WHOLE_NETWORKS 1
+#else
+#  define ENSYN_WHOLE_NETWORKS 0
+#endif
+
 inline constexpr int kTileRows = 16, kTileColumns = 8, kTileElements = kTileRows * kTileColumns;
 inline constexpr int kMaxTiledLayers = 8;
 /// Arrays of a tile where each weight has its phi, and where phi is shared.

@@ -15,7 +15,9 @@ constexpr double kSmallestEpsilon = 1e-15;
 
 /// What kernels that train whole networks do not take, whatever the shape; empty when they take all.
 std::string unusual(const PopulationConfig& config, const DeviceInfo& device) {
-  if (device.major < 8) return "it needs compute capability 8.0";
+  if (!kernels::trains_whole_networks(device.major, device.minor))
+    return "a device of compute capability " + std::to_string(device.major) + "." +
+           std::to_string(device.minor) + ", where 8.0, 9.0 and 10.0 are made for";
   if (config.architecture.layers() > kernels::kMaxTiledLayers)
     return "it takes " + std::to_string(kernels::kMaxTiledLayers) + " layers at most";
   for (std::size_t m = 0; m < config.members.size(); ++m) {
@@ -45,6 +47,7 @@ std::string find_shapes(const PopulationConfig& config, bool pixels, const Devic
   problem.batch = config.batch;
   problem.pixels = pixels;
   problem.single = config.precision == Precision::single_precision;
+  problem.major = device.major;
   problem.shared_limit = device.shared_bytes;
   for (const bool own_phi : {true, false}) {
     if (!has_kind(config, own_phi)) continue;

@@ -59,6 +59,15 @@ TEST(StreamedPlan, TakesThePapersNetworkOfEitherKind) {
   }
 }
 
+TEST(StreamedPlan, TakesThePapersNetworkWithTheSharedMemoryOfCompute80) {
+  StreamedProblem paper = problem({784, 100, 100, 10}, 20);
+  paper.major = 8;
+  paper.shared_limit = 163 << 10;
+  const StreamedPlan plan = streamed_plan(paper);
+  EXPECT_EQ(plan.problem, "");
+  EXPECT_EQ(plan.shape.warps, 8);
+}
+
 TEST(StreamedPlan, FetchesLateWhereWarpsHaveFewTiles) {
   EXPECT_FALSE(streamed_plan(problem({5, 3, 2}, 3)).shape.fetch_early);
 }
