@@ -7,9 +7,9 @@
 #
 #   --architectures LIST  to build for, as CMake has them; 90
 #   --build DIR           where to build; build/gate
-#   --out DIR             where results go: summary.md and at most 7 files more; build/gate-results, or gate-results
-#   --data DIR            MNIST as IDX files, for the science stage, which fails without; $ENSYN_MNIST
-#   --stages LIST         of tests,sanitizer,benchmarks,science; all. Of sanitizer and benchmarks also parts:
+#   --out DIR             where results go: summary.md and at most 8 files more; build/gate-results, or gate-results
+#   --data DIR            MNIST as IDX files, for the science stage, which fails without, and for peers; $ENSYN_MNIST
+#   --stages LIST         of tests,sanitizer,benchmarks,science,peers; all. Of sanitizer and benchmarks also parts:
 #                         memcheck,racecheck,initcheck,synccheck and kernels,steps
 #   --stage-limit SECONDS for each part of a stage; 540
 #   --no-sanitizer        leaves the sanitizer out; otherwise a machine without it fails
@@ -19,11 +19,11 @@
 set -euo pipefail
 
 self=$(readlink -f "${BASH_SOURCE[0]}")
-all_parts=(tests memcheck racecheck initcheck synccheck kernels steps science)
+all_parts=(tests memcheck racecheck initcheck synccheck kernels steps science peers)
 
 # The bundle takes what ctest knows by label gpu, and that must be at least these.
 gpu_tests=(kernels_gpu_test engine_gpu_test parity_gpu_test ops_gpu_test)
-benchmarks=(ensyn_cuda_kernel_bench ensyn_cuda_step_bench)
+benchmarks=(ensyn_cuda_kernel_bench ensyn_cuda_step_bench ensyn_peer_cublas)
 
 # The sanitizer is up to a hundred times slower, so it gets small problems of every kind, in single precision. Tests
 # that provoke errors of the runtime stay out: memcheck counts those.
@@ -87,6 +87,8 @@ bundle() {
   copy_libraries "$to/lib" "${programs[@]}"
   printf '%s\n' "${listed[@]}" >"$to/tests.txt"
   cp "$self" tests/science/tradeoff.py "$to/"
+  mkdir -p "$to/peers"
+  cp bench/peers/*.py "$to/peers/"
   git describe --always --dirty >"$to/commit.txt" 2>/dev/null || echo unknown >"$to/commit.txt"
   {
     echo "built on $(uname -n) $(date -u +%Y-%m-%d) for architectures $architectures"
@@ -216,6 +218,12 @@ run_science() {
   done
 }
 
+# What PyTorch and JAX there are is compared; without any the C++ peer remains.
+run_peers() {
+  judge peers population 290 "$out/peers.log" python3 -B "$bundle_folder/peers/population.py" --ensyn "$bin/ensyn" \
+    --cublas-peer "$bin/ensyn_peer_cublas" --data "${data:-synthetic}" --whole-sweep --limit 90 --total-limit 270
+}
+
 run_part() {
   deadline=$(($(date +%s) + stage_limit))
   case $1 in
@@ -229,6 +237,7 @@ run_part() {
     kernels) run_kernels ;;
     steps) run_steps ;;
     science) run_science ;;
+    peers) run_peers ;;
   esac
 }
 
@@ -273,7 +282,7 @@ run() {
   bin=$bundle_folder/bin
   mkdir -p "$out"
   out=$(readlink -f "$out")
-  rm -f "$out"/{summary.md,{tests,sanitizer,science}.log,{kernels,steps}.{json,txt}}
+  rm -f "$out"/{summary.md,{tests,sanitizer,science,peers}.log,{kernels,steps}.{json,txt}}
   ENSYN_COMMIT=$(cat "$bundle_folder/commit.txt")
   export ENSYN_COMMIT
   # The lowest numbers of a machine with several devices are those of nvidia-smi.
