@@ -7,11 +7,11 @@
 First every peer trains nine networks (two exponents, a small and a large cost, both kinds of noise, and one that shows
 what the gradient of a shared phi is divided by), whose loss curves and final sigma must be ensyn's within what other
 random numbers explain (curves.py). At the paper's learning rate sigma would hardly move in so few steps, so these
-networks learn 40 times faster, most of them from sigma 0.1. Then a peer trains the networks of the sweep with the paper's
-settings against the clock: one stretch of steps to warm up, three that are timed, the median counts. Peers that train one
-network at a time do so with three, and then with two, one of each kind of noise.
+networks learn 40 times faster, most of them from sigma 0.1. Then a peer trains the networks of the sweep with the
+paper's settings against the clock: one stretch of steps to warm up, three that are timed, the median counts. Peers that
+train one network at a time do so with three, and then with two, one of each kind of noise.
 
-A peer runs in processes of its own; one that is missing, fails or takes too long is a row that says why. Exit status 1
+A peer runs in a process of its own; one that is missing, fails or takes too long is a row that says why. Exit status 1
 when a peer's curves were refused, ensyn's row failed, or no peer could be compared; else 0.
 """
 
@@ -118,6 +118,12 @@ def peers(options):
         torch("vmap_compiled_tf32", "torch.compile(vmap), TF32" + graph, "vmap_compiled_tf32", default=False),
         jax("jax_rbg_tf32", "rbg, TF32", "rbg_tf32", default=False),
     ]
+
+
+def described_peers():
+    known = peers(argparse.Namespace(python="", device="cpu", cublas_peer=""))
+    by_default, others = ([peer.name for peer in known if peer.default == kind] for kind in (True, False))
+    return f"{', '.join(by_default)} (these by default), {', '.join(others)}"
 
 
 class Clock:
@@ -231,13 +237,21 @@ def write_problems(folder, data, options):
     return json.loads((folder / "right" / "problem.json").read_text())
 
 
+def processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        return platform.machine()
+
+
 def machine():
     try:
         query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
         gpu = subprocess.run(query, capture_output=True, text=True, timeout=20).stdout.strip().splitlines()[0]
     except (OSError, IndexError, subprocess.TimeoutExpired):
         gpu = "no NVIDIA GPU"
-    return f"{gpu}; {os.cpu_count()} processors, {platform.processor() or platform.machine()}, {platform.system()}"
+    return f"{gpu}; {os.cpu_count()} processors, {processor()}, {platform.system()}"
 
 
 def compare_all(folder, options):
@@ -276,7 +290,7 @@ def parse():
         "--peers",
         type=lambda text: text.split(","),
         default=[],
-        help="which, by name, instead of the default ones: " + table.PEER_NAMES,
+        help="which, instead of the default ones: " + described_peers(),
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has the frameworks")
     parser.add_argument("--limit", type=float, default=300, help="seconds for one peer")
@@ -308,6 +322,7 @@ def main():
     head = {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine(),
+        "commit": os.environ.get("ENSYN_COMMIT", ""),
         "command": shlex.join(sys.argv),
         "planted": options.plant,
     }

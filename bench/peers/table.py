@@ -4,11 +4,6 @@ import dataclasses
 
 import problem
 
-PEER_NAMES = (
-    "cublas, vmap_compiled, jax_rbg, vmap, float32, published, jax_threefry, compiled (the default), "
-    "vmap_tuned, vmap_compiled_tf32, jax_rbg_tf32"
-)
-
 
 def duration(seconds):
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):

@@ -126,6 +126,8 @@ class Trainer:
     def prepare(self):
         self.compiled = self.step
         if self.variant != "vmap":
+            # Else each network would count as one more version of the same function, of which only few are kept.
+            torch.compiler.reset()
             mode = {"mode": "max-autotune-no-cudagraphs"} if self.variant == "vmap_tuned" else {}
             self.compiled = torch.compile(self.step, fullgraph=True, dynamic=False, **mode)
         self.reset()
