@@ -70,8 +70,9 @@ def text(head, rows, options):
     lines += [f"{name:8} {value}" for name, value in head.items() if value]
     lines += [
         f"timing   {options.steps} steps to warm up, then 3 times {options.steps}, the median; preparing is apart: it",
-        "         is loading, compiling and capturing. float32 without TF32, but where a row says float64 or TF32;",
-        "         ensyn: longer minus shorter sweeps",
+        "         is loading, compiling and capturing. Peers are float32 without TF32, but where a row says otherwise;",
+        "         ensyn is what its driver chooses (its tensor-core kernels split operands into two TF32 parts), by the",
+        "         difference of longer and shorter sweeps",
         "",
     ]
     for line in body:
