@@ -71,8 +71,8 @@ def text(head, rows, options):
     lines += [
         f"timing   {options.steps} steps to warm up, then 3 times {options.steps}, the median; preparing is apart: it",
         "         is loading, compiling and capturing. Peers are float32 without TF32, but where a row says otherwise;",
-        "         ensyn is what its driver chooses (its tensor-core kernels split operands into two TF32 parts), by the",
-        "         difference of longer and shorter sweeps",
+        "         ensyn is what its driver chooses (its tensor-core kernels split operands into two TF32 parts): the",
+        "         difference between longer and shorter sweeps",
         "",
     ]
     for line in body:
