@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cuda_event.h"
 #include "host/cuda/memory.h"
 
 namespace bench {
@@ -19,26 +20,6 @@ using ensyn::cuda::DeviceBuffer;
 
 bool failed = false;
 
-class Event {
- public:
-  Event() { check(cudaEventCreate(&event_), "cudaEventCreate"); }
-  Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
-  Event& operator=(Event&&) = delete;
-  ~Event() {
-    if (event_ != nullptr) ensyn::cuda::ignore(cudaEventDestroy(event_));
-  }
-  void record() const { check(cudaEventRecord(event_, stream().get()), "cudaEventRecord"); }
-  /// Microseconds from `start` to this event, both of which have come to pass.
-  [[nodiscard]] double since(const Event& start) const {
-    float milliseconds = 0;
-    check(cudaEventElapsedTime(&milliseconds, start.event_, event_), "cudaEventElapsedTime");
-    return 1e3 * static_cast<double>(milliseconds);
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -47,9 +28,9 @@ double median(std::vector<double> values) {
 /// Microseconds of what `body` queues.
 double timed(const std::function<void()>& body) {
   const Event start, end;
-  start.record();
+  start.record(stream());
   body();
-  end.record();
+  end.record(stream());
   stream().wait();
   return end.since(start);
 }
@@ -194,9 +175,9 @@ double cold_sample(const Problem& problem, const DeviceBuffer<unsigned char>& fl
   if (problem.restore) problem.restore();
   for (const auto& [start, end] : events) {
     ensyn::cuda::clear(flush, stream().get());
-    start.record();
+    start.record(stream());
     problem.launch();
-    end.record();
+    end.record(stream());
   }
   stream().wait();
   std::vector<double> times;
