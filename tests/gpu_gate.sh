@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, in one go: tests, compute-sanitizer, benchmarks, and the paper's points.
+# Everything that needs a GPU, in one go: tests, compute-sanitizer, benchmarks, the probe of the device, and the paper's
+# points.
 #
 #   tests/gpu_gate.sh [OPTION...]               builds here and runs (the build's dependencies must be here)
 #   tests/gpu_gate.sh --bundle DIR [OPTION...]  only builds: DIR gets all that --run needs, libraries included
@@ -7,10 +8,10 @@
 #
 #   --architectures LIST  to build for, as CMake has them; 90
 #   --build DIR           where to build; build/gate
-#   --out DIR             where results go: summary.md and at most 8 files more; build/gate-results, or gate-results
+#   --out DIR             where results go: summary.md and at most 10 files more; build/gate-results, or gate-results
 #   --data DIR            MNIST as IDX files, for the science stage, which fails without, and for peers; $ENSYN_MNIST
-#   --stages LIST         of tests,sanitizer,benchmarks,science,peers; all. Of sanitizer and benchmarks also parts:
-#                         memcheck,racecheck,initcheck,synccheck and kernels,steps
+#   --stages LIST         of tests,sanitizer,probe,benchmarks,science,peers; all. Of sanitizer and benchmarks also
+#                         parts: memcheck,racecheck,initcheck,synccheck and kernels,steps
 #   --stage-limit SECONDS for each part of a stage; 540
 #   --no-sanitizer        leaves the sanitizer out; otherwise a machine without it fails
 #
@@ -19,11 +20,11 @@
 set -euo pipefail
 
 self=$(readlink -f "${BASH_SOURCE[0]}")
-all_parts=(tests memcheck racecheck initcheck synccheck kernels steps science peers)
+all_parts=(tests memcheck racecheck initcheck synccheck probe kernels steps science peers)
 
 # The bundle takes what ctest knows by label gpu, and that must be at least these.
 gpu_tests=(kernels_gpu_test engine_gpu_test parity_gpu_test ops_gpu_test)
-benchmarks=(ensyn_cuda_kernel_bench ensyn_cuda_step_bench ensyn_peer_cublas)
+benchmarks=(ensyn_probe ensyn_cuda_kernel_bench ensyn_cuda_step_bench ensyn_peer_cublas)
 
 # The sanitizer is up to a hundred times slower, so it gets small problems of every kind, in single precision. Tests
 # that provoke errors of the runtime stay out: memcheck counts those.
@@ -186,6 +187,10 @@ counter() {
     inside && index($0, key) { sub(/.*: */, ""); sub(/,.*/, ""); printf "%d\n", $0; exit }' "$3"
 }
 
+run_probe() {
+  judge probe ensyn_probe 120 "$out/probe.txt" "$bin/ensyn_probe" --json "$out/probe.json"
+}
+
 run_kernels() {
   judge kernels ensyn_cuda_kernel_bench 540 "$out/kernels.txt" "$bin/ensyn_cuda_kernel_bench" \
     "--benchmark_out=$out/kernels.json" --benchmark_out_format=json
@@ -234,6 +239,7 @@ run_part() {
       else
         run_sanitizer "$1"
       fi ;;
+    probe) run_probe ;;
     kernels) run_kernels ;;
     steps) run_steps ;;
     science) run_science ;;
@@ -282,7 +288,7 @@ run() {
   bin=$bundle_folder/bin
   mkdir -p "$out"
   out=$(readlink -f "$out")
-  rm -f "$out"/{summary.md,{tests,sanitizer,science,peers}.log,{kernels,steps}.{json,txt}}
+  rm -f "$out"/{summary.md,{tests,sanitizer,science,peers}.log,{probe,kernels,steps}.{json,txt}}
   ENSYN_COMMIT=$(cat "$bundle_folder/commit.txt")
   export ENSYN_COMMIT
   # The lowest numbers of a machine with several devices are those of nvidia-smi.
