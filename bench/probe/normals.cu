@@ -1,11 +1,12 @@
-// Standard normals per second: the library's (Philox4x32-10 and its own box_muller, a quad at a time, as its
-// kernels draw them), and from the same words by the hardware's special functions. Drawn by all threads that
-// fit on the device; of each quad two instructions are the benchmark's own. Compiled as the library's kernels
-// are, with no multiply-add but those written out.
+// Standard normals per second in the library's two forms, from the same words of Philox4x32-10, a quad at a
+// time as its kernels draw them: by box_muller, which gives the CPU's bits, and by special functions, as
+// kernels that train whole networks do (tile_math.h). Drawn by all threads that fit on the device; of each
+// quad two instructions are the benchmark's own. Compiled as the library's kernels are, with no multiply-add
+// but those written out.
 
-#include "box_muller.h"
 #include "generators.h"
 #include "kernels/device/quad.h"
+#include "kernels/device/tile_math.h"
 
 namespace probe {
 namespace {
@@ -20,33 +21,26 @@ struct QuadWords {
   __device__ uint4 next() { return ensyn::kernels::quad_words(source, row, column++, columns); }
 };
 
-struct Library : QuadWords {
+__device__ inline void copy(float (&x)[4], const ensyn::kernels::Quad<float>& quad) {
+  for (int i = 0; i < 4; ++i) x[i] = quad.of[i / 2][i % 2];
+}
+
+struct Formulas : QuadWords {
   using QuadWords::QuadWords;
-  __device__ void next(float (&x)[4]) {
-    const ensyn::kernels::Quad<float> quad = ensyn::kernels::quad_normals<float>(QuadWords::next());
-    for (int i = 0; i < 4; ++i) x[i] = quad.of[i / 2][i % 2];
-  }
+  __device__ void next(float (&x)[4]) { copy(x, ensyn::kernels::quad_normals<float>(QuadWords::next())); }
 };
 
-struct Hardware : QuadWords {
+struct Specials : QuadWords {
   using QuadWords::QuadWords;
-  __device__ void next(float (&x)[4]) {
-    const uint4 words = QuadWords::next();
-    const Pair upper = hardware_pair(words.x, static_cast<int>(words.y));
-    const Pair lower = hardware_pair(words.z, static_cast<int>(words.w));
-    x[0] = upper.first;
-    x[1] = upper.second;
-    x[2] = lower.first;
-    x[3] = lower.second;
-  }
+  __device__ void next(float (&x)[4]) { copy(x, ensyn::kernels::tile_normals(QuadWords::next(), 0.0F)); }
 };
 
 }  // namespace
 
 // Assumption: limits.md, section 6.
 void measure_normals(const Target& target, Report& report) {
-  measure_generator<Library>(target, report, "normals, the library's", {});
-  measure_generator<Hardware>(target, report, "normals, by special functions", 2000);
+  measure_generator<Formulas>(target, report, "normals, by the CPU's formulas", {});
+  measure_generator<Specials>(target, report, "normals, by special functions", 2000);
 }
 
 }  // namespace probe

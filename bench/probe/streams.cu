@@ -1,9 +1,12 @@
 // State streamed through the multiprocessors from one place in memory to another, as a training kernel
 // streams six arrays of a tile, 3 KiB: read, changed in registers, written, by one warp for each tile. Three
-// ways: plain loads and stores of 16 bytes; loads by cp.async into a ring in shared memory; and loads and
-// stores in bulk (cp.async.bulk), with a barrier for each stage of the ring. All with 16 warps a
-// multiprocessor, which leaves each thread the registers that such a kernel needs; plain ones with 64 warps
-// too. Blocks stay and take tile after tile. Bytes read and written over the time; every word is checked.
+// ways: plain loads and stores of 16 bytes; loads by cp.async into a ring in shared memory, as the library's
+// kernels do; and loads and stores in bulk (cp.async.bulk), with a barrier for each stage of the ring. All
+// with 16 warps a multiprocessor, which leaves each thread the registers that such a kernel needs; plain ones
+// with 64 warps too. Blocks stay and take tile after tile. Bytes read and written over the time; every word
+// is checked.
+
+#include <device/async_copy.h>
 
 #include "device.h"
 #include "pattern.h"
@@ -46,24 +49,22 @@ __global__ void __launch_bounds__(kThreads) async_kernel(const uint4* from, uint
   extern __shared__ __align__(128) unsigned char shared[];
   const unsigned lane = threadIdx.x % 32, step = gridDim.x * kWarps;
   auto& ring = reinterpret_cast<Ring*>(shared)->tiles[threadIdx.x / 32];
+  ensyn::kernels::AsyncCopies<kStages - 1> copies;
   const auto load = [&](unsigned tile, unsigned stage) {
     if (tile < tiles) {
 #pragma unroll
       for (unsigned k = 0; k < kPerLane; ++k) {
-        PROBE_SM80_ASM(
-            "cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(&ring[stage][lane + 32 * k])),
-            "l"(from + std::size_t{tile} * kTile + lane + 32 * k)
-            : "memory");
+        copies.copy16(&ring[stage][lane + 32 * k], from + std::size_t{tile} * kTile + lane + 32 * k);
       }
     }
-    PROBE_SM80_ASM("cp.async.commit_group;" ::: "memory");
+    copies.end_group();
   };
   const unsigned first = warp_of_grid();
   for (unsigned stage = 0; stage + 1 < kStages; ++stage) load(first + stage * step, stage);
   unsigned stage = 0;
   for (unsigned tile = first; tile < tiles; tile += step) {
     load(tile + (kStages - 1) * step, (stage + kStages - 1) % kStages);
-    PROBE_SM80_ASM("cp.async.wait_group %0;" ::"n"(kStages - 1) : "memory");
+    copies.wait();
 #pragma unroll
     for (unsigned k = 0; k < kPerLane; ++k) {
       to[std::size_t{tile} * kTile + lane + 32 * k] = changed(ring[stage][lane + 32 * k]);
