@@ -10,27 +10,6 @@ namespace {
 
 constexpr int kFewestWarps = 8;
 
-/// The next odd multiple of 8: rows that far apart are read without bank conflicts.
-int stride_of(int columns) {
-  const int eights = ceil_divide(columns, 8);
-  return 8 * (eights + 1 - eights % 2);
-}
-
-/// Hands out shared memory.
-class Room {
- public:
-  SharedPart take(std::size_t bytes, int copies = 1) {
-    const std::size_t rounded = (bytes + 15) / 16 * 16;
-    const SharedPart part{static_cast<std::uint32_t>(used_), static_cast<std::uint32_t>(rounded)};
-    used_ += rounded * static_cast<std::size_t>(copies);
-    return part;
-  }
-  [[nodiscard]] std::size_t used() const { return used_; }
-
- private:
-  std::size_t used_ = 0;
-};
-
 /// The number of rows of tiles at a time, a power of two, with which `rows` x `columns` tiles take least time
 /// when each is shared by the warps that remain; what all warps do between two such turns counts as two
 /// tiles.
@@ -68,15 +47,16 @@ void place(const StreamedProblem& problem, StreamedShape& shape) {
   const auto rows = static_cast<std::size_t>(!problem.own_phi ? tiling.rows : 0);
   const auto threads = static_cast<std::size_t>(32 * shape.warps);
   const std::size_t fields = problem.own_phi ? kOwnPhiFields : kSharedPhiFields;
-  Room room;
+  SharedRoom room;
   shape.ring = room.take(threads * fields * 4 * element, 2);
-  shape.input_stride = stride_of(tiling.layers[0].layer.columns);
+  shape.input_stride = conflict_free_stride(tiling.layers[0].layer.columns);
   shape.inputs =
       room.take(examples * static_cast<std::size_t>(shape.input_stride) * (problem.pixels ? 1 : element), 2);
   for (int l = 0; l < tiling.layer_count; ++l) {
     const TiledLayer& layer = tiling.layers[l];
     // The bias of the next layer is one input more.
-    shape.output_stride[l] = stride_of(std::max(layer.row_tiles * kTileRows, layer.layer.rows + 1));
+    shape.output_stride[l] =
+        conflict_free_stride(std::max(layer.row_tiles * kTileRows, layer.layer.rows + 1));
     shape.outputs[l] = room.take(examples * static_cast<std::size_t>(shape.output_stride[l]) * element,
                                  l + 1 < tiling.layer_count ? 2 : 1);
   }

@@ -65,6 +65,7 @@ struct Block {
   [[nodiscard]] __device__ NetworkProgress<T>& progress() const {
     return *part<NetworkProgress<T>>(args.shape.progress);
   }
+  [[nodiscard]] __device__ T* phis() const { return args.of.shared_phi + 3 * constants.first_phi; }
   [[nodiscard]] __device__ Minibatch<T> minibatch(std::uint64_t step) const {
     return {args.of, network, step};
   }
@@ -427,10 +428,10 @@ __device__ inline void update_sigmas(const Block<T>& block, int parity) {
     }
   }
   __syncthreads();
-  update_shared_phis(block.args.of, block.constants, row_sums, block.progress().adam, block.thread,
-                     block.args.shape.warps);
+  update_shared_phis(block.args.of, block.constants, block.phis(), row_sums, block.progress().adam,
+                     block.thread, block.args.shape.warps);
   __syncthreads();
-  sigmas_of(block.args.of, block.constants, block.part(block.args.shape.sigmas), block.thread,
+  sigmas_of(tiling, block.constants, block.phis(), block.part(block.args.shape.sigmas), block.thread,
             block.threads());
 }
 
@@ -474,7 +475,8 @@ __device__ inline void train(const Block<T>& block) {
   const int features = of.tiling.layers[0].layer.columns - 1;
   clear_shared(block, Examples::kExact);
   if (block.thread == 0) block.progress() = of.progress[block.network];
-  if constexpr (kShared) sigmas_of(of, block.constants, block.part(shape.sigmas), block.thread, threads);
+  if constexpr (kShared)
+    sigmas_of(of.tiling, block.constants, block.phis(), block.part(shape.sigmas), block.thread, threads);
   __syncthreads();
   const std::uint64_t first = block.progress().step;
   stage_inputs(block.minibatch(first), block.template part<Element>(shape.inputs), shape.input_stride,

@@ -9,17 +9,10 @@
 #include <string>
 
 #include "kernels/launch_shape.h"
+#include "kernels/shared_room.h"
 #include "kernels/tiles.h"
 
 namespace ensyn::kernels {
-
-/// Of a block's shared memory: where in bytes, and how large where there are two of a kind.
-struct SharedPart {
-  std::uint32_t at = 0, bytes = 0;
-};
-
-/// Elements from one example to the next in a warp's sums: 16 rows, and apart so that lanes do not collide.
-inline constexpr int kSumStride = 20;
 
 /// How a block works on networks of one shape.
 struct StreamedShape {

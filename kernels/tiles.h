@@ -27,6 +27,12 @@ namespace ensyn::kernels {
 #  define ENSYN_WHOLE_NETWORKS 0
 #endif
 
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000
+#  define ENSYN_CLUSTERS 1
+#else
+#  define ENSYN_CLUSTERS 0
+#endif
+
 inline constexpr int kTileRows = 16, kTileColumns = 8, kTileElements = kTileRows * kTileColumns;
 inline constexpr int kMaxTiledLayers = 8;
 /// Arrays of a tile where each weight has its phi, and where phi is shared.

@@ -46,7 +46,8 @@ constexpr Named<DeviceKind> kDeviceKinds[] = {
     {DeviceKind::automatic, "auto"}, {DeviceKind::cpu, "cpu"}, {DeviceKind::cuda, "cuda"}};
 constexpr Named<TrainingMethod> kTrainingMethods[] = {{TrainingMethod::automatic, "auto"},
                                                       {TrainingMethod::graph, "graph"},
-                                                      {TrainingMethod::streamed, "streamed"}};
+                                                      {TrainingMethod::streamed, "streamed"},
+                                                      {TrainingMethod::resident, "resident"}};
 constexpr Named<Averaging> kAveragings[] = {{Averaging::probabilities, "probabilities"},
                                             {Averaging::log_probabilities, "log_probabilities"}};
 constexpr std::string_view kInstructionSets[] = {"auto", "avx512", "avx2", "neon", "portable"};

@@ -76,7 +76,7 @@ class CudaEngine final : public Engine {
       step_.emplace(networks_, config.architecture, device_data_, order_, stream_, minibatches_,
                     multiprocessors_, options.products);
     } else {
-      whole_.emplace(config, networks_, choice_, stream_);
+      whole_.emplace(config, networks_, choice_, stream_, options.clusters);
     }
     stream_.wait();
   }

@@ -24,6 +24,7 @@ namespace ensyn::cuda {
 struct EngineOptions {
   bool graph = true;        ///< replay a captured step; otherwise launch kernel by kernel
   int multiprocessors = 0;  ///< that launch shapes are chosen for; 0: the device's
+  int clusters = 0;         ///< at a time, where networks are resident; 0: as many as the device runs
   enum class Products {
     automatic,
     kernels,

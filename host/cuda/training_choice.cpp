@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <limits>
 #include <string>
 
 #include "ensyn/error.h"
 #include "host/cuda/whole_training.h"
+#include "host/phi_groups.h"
 
 namespace ensyn::cuda {
 namespace {
@@ -32,78 +35,138 @@ std::string unusual(const PopulationConfig& config, const DeviceInfo& device) {
   return {};
 }
 
-bool has_kind(const PopulationConfig& config, bool own_phi) {
-  return std::any_of(config.members.begin(), config.members.end(), [&](const NetworkConfig& member) {
+std::ptrdiff_t count_of_kind(const PopulationConfig& config, bool own_phi) {
+  return std::count_if(config.members.begin(), config.members.end(), [&](const NetworkConfig& member) {
     return (member.noise == NoiseKind::heterogeneous) == own_phi;
   });
 }
 
-/// Shapes for the kinds of networks that there are; a problem instead where one has none.
-std::string find_shapes(const PopulationConfig& config, bool pixels, const DeviceInfo& device,
-                        TrainingChoice& choice) {
+kernels::Tiling tiling_of(const PopulationConfig& config) {
   const std::vector<kernels::Layer> layers = device_layers(config.architecture);
+  return kernels::tiling_of(layers.data(), static_cast<int>(layers.size()));
+}
+
+/// Calls find(own_phi, shapes) for the kinds of networks that there are, until one has a problem; which is
+/// returned.
+template <class Find>
+std::string for_each_kind(const PopulationConfig& config, TrainingChoice& choice, const Find& find) {
+  for (const bool own_phi : {true, false}) {
+    if (count_of_kind(config, own_phi) == 0) continue;
+    const std::string problem = find(own_phi, own_phi ? choice.own_phi : choice.shared_phi);
+    if (!problem.empty()) return problem;
+  }
+  return {};
+}
+
+std::string find_streamed(const PopulationConfig& config, bool pixels, const DeviceInfo& device,
+                          TrainingChoice& choice) {
   kernels::StreamedProblem problem;
-  problem.tiling = kernels::tiling_of(layers.data(), static_cast<int>(layers.size()));
+  problem.tiling = tiling_of(config);
   problem.batch = config.batch;
   problem.pixels = pixels;
   problem.single = config.precision == Precision::single_precision;
   problem.major = device.major;
   problem.shared_limit = device.shared_bytes;
-  for (const bool own_phi : {true, false}) {
-    if (!has_kind(config, own_phi)) continue;
+  return for_each_kind(config, choice, [&](bool own_phi, TrainingChoice::Shapes& shapes) {
     problem.own_phi = own_phi;
     const kernels::StreamedPlan plan = kernels::streamed_plan(problem);
-    if (!plan.problem.empty()) return plan.problem;
-    (own_phi ? choice.own_phi : choice.shared_phi) = plan.shape;
-  }
-  return {};
+    shapes.streamed = plan.shape;
+    return plan.problem;
+  });
 }
 
-/// Whether a block for each network is faster than the graph's kernels, which spread every network over the
-/// device. A model for an H200 from instruction counts and bandwidths, not measured: picoseconds of a step,
-/// `parameters` those of one network.
-bool streaming_pays(double parameters, double networks, double multiprocessors) {
-  // Of one network on one multiprocessor, 110 instructions a parameter, and of all by the memory.
-  constexpr double kOnOne = 750, kByMemory = 11;
+std::string find_resident(const PopulationConfig& config, bool pixels, const DeviceInfo& device,
+                          const ClusterCount& clusters_of, TrainingChoice& choice) {
+  if (device.major < 9) return "clusters need a device of compute capability 9.0";
+  if (config.precision != Precision::single_precision) return "it is made for single precision";
+  kernels::ResidentProblem problem;
+  problem.tiling = tiling_of(config);
+  problem.batch = config.batch;
+  problem.pixels = pixels;
+  for (const NetworkConfig& member : config.members) {
+    problem.most_groups =
+        std::max(problem.most_groups, static_cast<int>(phi_group_count(member.noise, config.architecture)));
+  }
+  problem.shared_limit = device.shared_bytes;
+  return for_each_kind(config, choice, [&](bool own_phi, TrainingChoice::Shapes& shapes) {
+    problem.own_phi = own_phi;
+    const kernels::ResidentPlan plan = kernels::resident_plan(problem);
+    shapes.resident = plan.shape;
+    if (!plan.problem.empty()) return plan.problem;
+    kernels::ResidentTraining args;
+    args.of.own_phi = own_phi;
+    args.shape = plan.shape;
+    args.clusters = 1;
+    shapes.clusters = clusters_of(args);
+    if (shapes.clusters > 0) return std::string();
+    return "the device runs no cluster of " + std::to_string(plan.shape.cluster) + " blocks with " +
+           std::to_string(plan.shape.shared_bytes) + " bytes of shared memory each";
+  });
+}
+
+// What a step of all networks takes, picoseconds. A model for an H200 from instruction counts, bandwidths and
+// latencies of literature, not measured; bench/README.md has it in words.
+
+double graph_time(double parameters, double networks) {
   // Ten kernels, and instructions with memory for all.
-  constexpr double kLaunches = 20e6, kOnAll = 20;
-  const double turns = std::ceil(networks / multiprocessors);
-  const double streamed = std::max(kOnOne * parameters * turns, kByMemory * parameters * networks);
-  return streamed < kLaunches + kOnAll * parameters * networks;
+  return 20e6 + 20.0 * parameters * networks;
+}
+/// Of networks of one kind: one after another on each multiprocessor, or all by the memory.
+double streamed_time(double parameters, double networks, double multiprocessors, bool own_phi) {
+  return std::max(750.0 * parameters * std::ceil(networks / multiprocessors),
+                  (own_phi ? 11.0 : 5.5) * parameters * networks);
+}
+/// Of networks of one kind: exchanges, and what the warp with most tiles computes.
+double resident_time(const TrainingChoice::Shapes& shapes, int layers, double networks) {
+  int tiles = 0;
+  for (int c = 0; c < shapes.resident.cluster; ++c)
+    tiles = std::max(tiles, shapes.resident.blocks[c].end_tile - shapes.resident.blocks[c].first_tile);
+  const double step = 0.6e6 * (2 * layers - 1) + 0.55e6 * std::ceil(tiles / double{kernels::kResidentWarps});
+  return step * std::ceil(networks / shapes.clusters);
+}
+
+/// The fastest of those without a problem.
+TrainingMethod fastest(const PopulationConfig& config, const DeviceInfo& device, const TrainingChoice& choice,
+                       bool may_stream, bool may_reside) {
+  const auto parameters = static_cast<double>(config.architecture.parameters());
+  double streamed = may_stream ? 0 : std::numeric_limits<double>::infinity();
+  double resident = may_reside ? 0 : std::numeric_limits<double>::infinity();
+  for (const bool own_phi : {true, false}) {
+    const auto networks = static_cast<double>(count_of_kind(config, own_phi));
+    if (networks == 0) continue;
+    streamed += streamed_time(parameters, networks, device.multiprocessors, own_phi);
+    if (may_reside)
+      resident +=
+          resident_time(own_phi ? choice.own_phi : choice.shared_phi, config.architecture.layers(), networks);
+  }
+  const double graph = graph_time(parameters, static_cast<double>(config.members.size()));
+  if (resident < std::min(streamed, graph)) return TrainingMethod::resident;
+  return streamed < graph ? TrainingMethod::streamed : TrainingMethod::graph;
 }
 
 }  // namespace
 
 TrainingChoice choose_training(const PopulationConfig& config, bool pixels, const DeviceInfo& device,
-                               TrainingMethod wanted) {
+                               TrainingMethod wanted, const ClusterCount& clusters_of) {
   TrainingChoice choice;
-  if (wanted == TrainingMethod::graph) {
-    choice.reason = "asked for";
-    return choice;
+  choice.method = wanted;
+  choice.reason = "asked for";
+  if (wanted == TrainingMethod::graph) return choice;
+  const std::string common = unusual(config, device);
+  const auto problem_of = [&](const auto& find) { return common.empty() ? find() : common; };
+  const std::string streamed = problem_of([&] { return find_streamed(config, pixels, device, choice); });
+  const std::string resident =
+      problem_of([&] { return find_resident(config, pixels, device, clusters_of, choice); });
+  if (wanted != TrainingMethod::automatic) {
+    const std::string& problem = wanted == TrainingMethod::streamed ? streamed : resident;
+    if (problem.empty()) return choice;
+    throw ConfigError("training_method " + std::string(name(wanted)) +
+                      " does not take these networks: " + problem + "; use another, or auto");
   }
-  std::string problem = unusual(config, device);
-  if (problem.empty()) problem = find_shapes(config, pixels, device, choice);
-  if (wanted == TrainingMethod::streamed) {
-    if (!problem.empty())
-      throw ConfigError("training_method streamed does not take these networks: " + problem +
-                        "; use graph, or auto");
-    choice.method = TrainingMethod::streamed;
-    choice.reason = "asked for";
-    return choice;
-  }
-  if (!problem.empty()) {
-    choice.reason = "not streamed: " + problem;
-    return choice;
-  }
-  const auto networks = static_cast<double>(config.members.size());
-  if (!streaming_pays(static_cast<double>(config.architecture.parameters()), networks,
-                      device.multiprocessors)) {
-    choice.reason = "not streamed: " + std::to_string(config.members.size()) +
-                    " networks of this size do not fill the device";
-    return choice;
-  }
-  choice.method = TrainingMethod::streamed;
+  choice.method = fastest(config, device, choice, streamed.empty(), resident.empty());
   choice.reason = "fastest by the model of bench/README.md";
+  if (!resident.empty()) choice.reason += "; not resident: " + resident;
+  if (!streamed.empty() && streamed != resident) choice.reason += "; not streamed: " + streamed;
   return choice;
 }
 

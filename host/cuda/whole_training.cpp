@@ -1,13 +1,24 @@
 #include "host/cuda/whole_training.h"
 
+#include <algorithm>
+
+#include "ensyn/error.h"
 #include "host/likelihood.h"
 
 namespace ensyn::cuda {
 
+int clusters_of_device(const kernels::ResidentTraining& training) {
+  try {
+    return kernels::resident_clusters(training);
+  } catch (const DeviceError&) {
+    return 0;
+  }
+}
+
 template <class T>
 WholeTraining<T>::WholeTraining(const PopulationConfig& config, const DeviceNetworks<T>& networks,
-                                const TrainingChoice& choice, const Stream& stream)
-    : networks_(networks), stream_(stream.get()) {
+                                const TrainingChoice& choice, const Stream& stream, int clusters)
+    : method_(choice.method), clusters_(clusters), stream_(stream.get()) {
   const std::vector<kernels::Layer>& layers = networks.layers();
   const kernels::Tiling tiling = kernels::tiling_of(layers.data(), static_cast<int>(layers.size()));
   std::vector<std::int64_t> offsets;
@@ -27,10 +38,12 @@ WholeTraining<T>::WholeTraining(const PopulationConfig& config, const DeviceNetw
     if (of_kind.empty()) continue;
     Part& part = parts_.emplace_back();
     part.own_phi = own_phi;
-    part.shape = own_phi ? choice.own_phi : choice.shared_phi;
+    part.shapes = own_phi ? choice.own_phi : choice.shared_phi;
     part.members = DeviceBuffer<int>(of_kind.size(), "the networks' numbers");
     copy_to_device<int>(part.members.data(), of_kind, stream_);
   }
+
+  queue_ = DeviceBuffer<unsigned>(1, "a queue");
 
   tiles_.networks = networks.count();
   tiles_.constants = networks.constants();
@@ -57,22 +70,36 @@ WholeTraining<T>::WholeTraining(const PopulationConfig& config, const DeviceNetw
 }
 
 template <class T>
+void WholeTraining<T>::streamed(const kernels::TiledTraining<T>& training, const Part& part) const {
+  kernels::streamed_training<T>({training, part.shapes.streamed}, stream_);
+}
+
+template <class T>
+void WholeTraining<T>::resident(const kernels::TiledTraining<T>& training, const Part& part) const {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    kernels::ResidentTraining args{training, part.shapes.resident};
+    args.clusters = std::min(training.networks, clusters_ > 0 ? clusters_ : part.shapes.clusters);
+    args.queue = queue_.data();
+    clear(queue_, stream_);
+    kernels::resident_training(args, stream_);
+  }
+}
+
+template <class T>
 void WholeTraining<T>::enqueue(const kernels::Inputs<T>& inputs, const DeviceData& data,
                                std::uint64_t steps) const {
   if (steps == 0) return;
   kernels::to_tiles(tiles_, stream_);
   for (const Part& part : parts_) {
-    kernels::StreamedTraining<T> args;
-    args.of = training_;
-    args.of.networks = static_cast<int>(part.members.size());
-    args.of.members = part.members.data();
-    args.of.own_phi = part.own_phi;
-    args.of.inputs = inputs;
-    args.of.labels = data.labels();
-    args.of.targets = data.targets();
-    args.of.steps = steps;
-    args.shape = part.shape;
-    kernels::streamed_training(args, stream_);
+    kernels::TiledTraining<T> training = training_;
+    training.networks = static_cast<int>(part.members.size());
+    training.members = part.members.data();
+    training.own_phi = part.own_phi;
+    training.inputs = inputs;
+    training.labels = data.labels();
+    training.targets = data.targets();
+    training.steps = steps;
+    method_ == TrainingMethod::resident ? resident(training, part) : streamed(training, part);
   }
   kernels::from_tiles(tiles_, stream_);
 }

@@ -51,8 +51,9 @@ enum class DeviceKind { automatic, cpu, cuda };
 /// How a CUDA device trains a population. `graph`: a few kernels for each step, replayed as a graph; takes
 /// everything, and gives the bits of the CPU backend. The others train whole networks in one kernel, many
 /// steps at a time, and agree with the CPU backend to rounding; `streamed`: a block for each network, whose
-/// parameters it reads and writes once a step. `automatic` takes what is fastest for the population.
-enum class TrainingMethod { automatic, graph, streamed };
+/// parameters it reads and writes once a step; `resident`: a cluster of blocks for each, which keeps them on
+/// chip. `automatic` takes what is fastest for the population.
+enum class TrainingMethod { automatic, graph, streamed, resident };
 
 /// rho of a mechanism: calcium 1/2, membrane 2/3, actin 4/3, trafficking 2.
 [[nodiscard]] ENSYN_API double exponent(Mechanism mechanism) noexcept;

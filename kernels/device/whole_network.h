@@ -119,14 +119,15 @@ __device__ inline GroupRows rows_of_group(const Tiling& tiling, Sharing sharing,
   return {0, tiling.rows};
 }
 
-/// Sigma of each row from the phi that it shares; all threads of the block call.
+/// Sigma of each row from the phi that it shares; `phis` are the network's, with their moments. All threads
+/// of the block call.
 template <class T>
-__device__ inline void sigmas_of(const TiledTraining<T>& of, const NetworkConstants<T>& constants, T* sigmas,
-                                 int thread, int threads) {
+__device__ inline void sigmas_of(const Tiling& tiling, const NetworkConstants<T>& constants, const T* phis,
+                                 T* sigmas, int thread, int threads) {
   for (int group = 0; group < constants.group_count; ++group) {
-    const GroupRows rows = rows_of_group(of.tiling, constants.sharing, group);
+    const GroupRows rows = rows_of_group(tiling, constants.sharing, group);
     if (rows.count == 1 && group % threads != thread) continue;
-    const T sigma = detail::softplus(of.shared_phi[3 * (constants.first_phi + group)]).value;
+    const T sigma = detail::softplus(phis[3 * group]).value;
     for (int i = rows.count == 1 ? 0 : thread; i < rows.count; i += threads) sigmas[rows.first + i] = sigma;
   }
 }
@@ -135,8 +136,8 @@ __device__ inline void sigmas_of(const TiledTraining<T>& of, const NetworkConsta
 /// each row. Whole warps call: a warp takes a phi, its lanes add rows 32 apart, then by halves.
 template <class T>
 __device__ inline void update_shared_phis(const TiledTraining<T>& of, const NetworkConstants<T>& constants,
-                                          const T* row_sums, const detail::AdamRates<T>& rates, int thread,
-                                          int warps) {
+                                          T* phis, const T* row_sums, const detail::AdamRates<T>& rates,
+                                          int thread, int warps) {
   for (int group = thread / 32; group < constants.group_count; group += warps) {
     const GroupRows rows = rows_of_group(of.tiling, constants.sharing, group);
     double sum = 0;
@@ -144,7 +145,7 @@ __device__ inline void update_shared_phis(const TiledTraining<T>& of, const Netw
     ENSYN_UNROLL
     for (int n = 16; n >= 1; n /= 2) sum = sum + __shfl_xor_sync(0xFFFFFFFFu, sum, n);
     if (thread % 32 != 0) continue;
-    T* at = of.shared_phi + 3 * (constants.first_phi + group);
+    T* at = phis + 3 * group;
     detail::SharedPhiValues<T> shared{at[0], at[1], at[2]};
     detail::update_shared_phi(shared, sum, of.groups[constants.first_group + group].size, constants.terms,
                               constants.term_count, constants.inverse_variance, rates);

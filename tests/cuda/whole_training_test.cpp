@@ -40,22 +40,23 @@ ensyn::cuda::DeviceInfo device() {
   return info;
 }
 
-bool is_taken(const Case& test) {
+bool is_taken(const Case& test, TrainingMethod method) {
   try {
-    return choose_training(test.config, test.holds_bytes, device(), TrainingMethod::streamed).method ==
-           TrainingMethod::streamed;
+    return choose_training(test.config, test.holds_bytes, device(), method,
+                           [](const auto& /*training*/) { return 1; })
+               .method == method;
   } catch (const ensyn::ConfigError&) {
     return false;
   }
 }
 
 /// Cases that are taken, in which Adam's epsilon keeps an error from being blown up.
-std::vector<Case> tame_cases() {
+std::vector<Case> tame_cases(TrainingMethod method) {
   std::vector<Case> tame;
   for (const Precision precision : {Precision::single_precision, Precision::double_precision}) {
     for (Case test : parity::cases(precision)) {
       const auto& members = test.config.members;
-      if (!is_taken(test) ||
+      if (!is_taken(test, method) ||
           !std::all_of(members.begin(), members.end(), [](const auto& m) { return m.adam.epsilon >= 0.3; }))
         continue;
       test.name += precision == Precision::single_precision ? "_single" : "_double";
@@ -103,10 +104,9 @@ void expect_close(const ensyn::NetworkState& got, const ensyn::NetworkState& wan
   EXPECT_NEAR(got.epoch.nll, want.epoch.nll, 64 * u * sum / u * (1 + std::fabs(want.epoch.nll)));
 }
 
-TEST_P(WholeTrainingTest, AgreesWithTheCpuToRounding) {
-  const Case& test = GetParam();
+void expect_agreement(const Case& test, TrainingMethod method) {
   const ensyn::Dataset data = parity::make_data(test);
-  const auto cpu = engines::on_cpu(test, data), cuda = engines::on_cuda(test, data, TrainingMethod::streamed);
+  const auto cpu = engines::on_cpu(test, data), cuda = engines::on_cuda(test, data, method);
   std::uint64_t done = 0;
   for (const std::uint64_t goal : {1U, 2U, 10U}) {
     SCOPED_TRACE("after " + std::to_string(goal) + " steps");
@@ -121,6 +121,16 @@ TEST_P(WholeTrainingTest, AgreesWithTheCpuToRounding) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WholeTrainingTest, ::testing::ValuesIn(tame_cases()), name_of);
+TEST_P(WholeTrainingTest, AgreesWithTheCpuToRounding) {
+  expect_agreement(GetParam(), TrainingMethod::streamed);
+}
+class ResidentTest : public ::testing::TestWithParam<Case> {};
+TEST_P(ResidentTest, AgreesWithTheCpuToRounding) {
+  expect_agreement(GetParam(), TrainingMethod::resident);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WholeTrainingTest, ::testing::ValuesIn(tame_cases(TrainingMethod::streamed)),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(All, ResidentTest, ::testing::ValuesIn(tame_cases(TrainingMethod::resident)), name_of);
 
 }  // namespace

@@ -14,6 +14,17 @@
 
 namespace ensyn::kernels {
 
+/// As many as there are multiprocessors for, one block on each; none where the device has no clusters.
+template <class... Parameters>
+int most_clusters(const char* name, void (* /*kernel*/)(Parameters...), const LaunchShape& shape) {
+  int device = 0, major = 0, multiprocessors = 0;
+  cuda::check(cudaGetDevice(&device), name);
+  cuda::check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), name);
+  cuda::check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), name);
+  return major < 9 ? 0
+                   : multiprocessors / static_cast<int>(shape.cluster.x * shape.cluster.y * shape.cluster.z);
+}
+
 /// Launches `kernel`, unless `shape` is empty. `name` is what errors show.
 /// \throws DeviceError, simt::Error
 template <class... Parameters, class... Arguments>
