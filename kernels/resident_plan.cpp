@@ -149,7 +149,8 @@ int most_tiles(const Tiling& tiling, const ResidentShape& shape) {
       int tiles = 0;
       for (int l = 0; l < tiling.layer_count; ++l) {
         const int count = part_of(tiling, shape.blocks[c], l).tiles();
-        tiles += (w + 1) * count / kResidentWarps - w * count / kResidentWarps;
+        const int warps = std::min(kResidentWarps, count);
+        if (w < warps) tiles += (w + 1) * count / warps - w * count / warps;
       }
       most = std::max(most, tiles);
     }

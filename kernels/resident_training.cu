@@ -79,10 +79,14 @@ struct Run {
     end = max(end, first);
   }
   [[nodiscard]] __device__ int tiles() const { return end - first; }
-  /// Tiles of the run that a warp owns begin here.
-  [[nodiscard]] __device__ int first_of(int warp) const { return warp * tiles() / kResidentWarps; }
+  /// Warps that own tiles of the run, the first ones: each at least one.
+  [[nodiscard]] __device__ int warps() const { return min(kResidentWarps, tiles()); }
+  /// The warp's tiles, of the run, begin here.
+  [[nodiscard]] __device__ int first_of(int warp) const {
+    return warp < warps() ? warp * tiles() / warps() : tiles();
+  }
   /// Which warp owns tile `i` of the run.
-  [[nodiscard]] __device__ int warp_of(int i) const { return ((i + 1) * kResidentWarps - 1) / tiles(); }
+  [[nodiscard]] __device__ int warp_of(int i) const { return ((i + 1) * warps() - 1) / tiles(); }
 };
 
 /// A tile that a warp owns. Packed, since a warp keeps those of a whole run in registers.
@@ -889,6 +893,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   const cg::cluster_group cluster = cg::this_cluster();
   const auto rank = static_cast<int>(cluster.block_rank()), thread = static_cast<int>(threadIdx.x);
   auto* number = reinterpret_cast<int*>(shared + args.shape.network);
+  cluster.sync();  // before a block has begun, nothing may be stored in its memory
   for (;;) {
     if (rank == 0 && thread == 0) {
       const auto taken = static_cast<int>(atomicAdd(args.queue, 1u));

@@ -42,9 +42,9 @@ ensyn::cuda::DeviceInfo device() {
 
 bool is_taken(const Case& test, TrainingMethod method) {
   try {
-    return choose_training(test.config, test.holds_bytes, device(), method,
-                           [](const auto& /*training*/) { return 1; })
-               .method == method;
+    return choose_training(test.config, test.holds_bytes, device(), method, [](const auto& /*training*/) {
+             return 1;
+           }).method == method;
   } catch (const ensyn::ConfigError&) {
     return false;
   }
@@ -131,6 +131,7 @@ TEST_P(ResidentTest, AgreesWithTheCpuToRounding) {
 
 INSTANTIATE_TEST_SUITE_P(All, WholeTrainingTest, ::testing::ValuesIn(tame_cases(TrainingMethod::streamed)),
                          name_of);
-INSTANTIATE_TEST_SUITE_P(All, ResidentTest, ::testing::ValuesIn(tame_cases(TrainingMethod::resident)), name_of);
+INSTANTIATE_TEST_SUITE_P(All, ResidentTest, ::testing::ValuesIn(tame_cases(TrainingMethod::resident)),
+                         name_of);
 
 }  // namespace
