@@ -12,6 +12,7 @@
 #include "ensyn/config.h"
 #include "ensyn/dataset.h"
 #include "ensyn/evaluation.h"
+#include "ensyn/population.h"
 #include "host/state.h"
 
 namespace ensyn {
@@ -41,10 +42,12 @@ class Engine {
 
   [[nodiscard]] virtual std::string backend() const = 0;
   [[nodiscard]] virtual std::string device() const = 0;
+  [[nodiscard]] virtual TrainingInfo training() const = 0;
 };
 
 /// Chooses the backend by `execution`; the members' states are as `initial_state` gives them. All arguments
-/// are valid and agree with each other. \throws DeviceError, OutOfMemoryError
+/// are valid and agree with each other. \throws DeviceError, OutOfMemoryError, ConfigError for a training
+/// method that the backend does not have, or not for these networks
 [[nodiscard]] std::unique_ptr<Engine> make_engine(const PopulationConfig& config, const Dataset& train_data,
                                                   const ExecutionConfig& execution);
 

@@ -299,6 +299,9 @@ std::string Population::backend() const {
 std::string Population::device() const {
   return impl_->engine->device();
 }
+TrainingInfo Population::training() const {
+  return impl_->engine->training();
+}
 
 Network::Network(Population population) : population_(std::move(population)) {
   if (population_.size() != 1) {

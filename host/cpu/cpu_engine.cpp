@@ -92,12 +92,14 @@ class CpuEngine final : public Engine {
     for (auto& member : members_) member.sums = {};
   }
   [[nodiscard]] std::string backend() const override { return "cpu"; }
-  [[nodiscard]] std::string device() const override {
-    return "cpu, " + std::string(set_.name) + ", " + std::to_string(pool_.size()) +
-           (pool_.size() == 1 ? " thread" : " threads");
-  }
+  [[nodiscard]] std::string device() const override { return "cpu, " + means(); }
+  [[nodiscard]] TrainingInfo training() const override { return {"cpu", means()}; }
 
  private:
+  [[nodiscard]] std::string means() const {
+    return std::string(set_.name) + ", " + std::to_string(pool_.size()) +
+           (pool_.size() == 1 ? " thread" : " threads");
+  }
   /// The order that all members share; kept from call to call.
   void prepare_order(std::uint64_t epoch) {
     if (config_.own_order || (shared_epoch_ == epoch && !shared_order_.empty())) return;

@@ -144,6 +144,9 @@ class CudaEngine final : public Engine {
     if (step_->misses_cublas()) layers = ", without cuBLAS, which was not found and would be faster here";
     return describe(info_) + layers;
   }
+  [[nodiscard]] TrainingInfo training() const override {
+    return {std::string(name(choice_.method)), choice_.reason};
+  }
 
  private:
   void step_by_step(std::uint64_t count) {

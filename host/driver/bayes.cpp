@@ -73,6 +73,7 @@ Outcome run(const BayesSettings& settings, bool show_progress) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   outcome.summary["seconds"] = elapsed.count();
   outcome.summary["device"] = trained.device;
+  outcome.summary["training_method"] = trained.training_method;
   outcome.summary["backend"] = trained.backend;
   outcome.summary["seed"] = settings.seed;
   const RunFolder folder{settings.out};

@@ -6,6 +6,7 @@
 #include "host/driver/csv.h"
 #include "host/driver/progress.h"
 #include "host/driver/signals.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 namespace {
@@ -69,13 +70,14 @@ class BayesTraining {
     } else {
       train(0, networks_.size());
     }
-    return {std::move(networks_), device_, backend_};
+    return {std::move(networks_), device_, training_method_, backend_};
   }
 
  private:
   /// Networks [first, first + count), together.
   void train(std::size_t first, std::size_t count) {
     Population population(population_config(first, count), data_.train, settings_.execution);
+    announce(population);
     try {
       run_epochs(population);
       SignatureConfig measure;
@@ -83,6 +85,7 @@ class BayesTraining {
       if (settings_.equilibrium_rounds > 0) measure.first_epoch = settle(population, networks_[first]);
       read(population, measure, first);
       device_ = population.device();
+      training_method_ = population.training().method;
       backend_ = population.backend();
     } catch (const DivergenceError& error) {
       const std::size_t which = first + static_cast<std::size_t>(error.member());
@@ -153,7 +156,7 @@ class BayesTraining {
   const TrainTest& data_;
   bool show_progress_;
   std::vector<BayesNetwork> networks_;
-  std::string device_, backend_;
+  std::string device_, training_method_, backend_;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ struct BayesNetwork {
 
 struct BayesRun {
   std::vector<BayesNetwork> networks;
-  std::string device, backend;
+  std::string device, training_method, backend;
 };
 
 /// The variational network, then one for each rho and c (or s), rho by rho. \throws Error when interrupted

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/driver/signals.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 
@@ -60,7 +61,9 @@ class ChunkTrainer::Run {
       }
       population_.emplace(Population::load(file_, trainer_.data_.train, trainer_.execution_, members));
     }
+    announce(*population_);
     trainer_.device_ = population_->device();
+    trainer_.training_method_ = population_->training().method;
     last_step_ = population_->step();
   }
 

@@ -59,8 +59,9 @@ class ChunkTrainer {
   void train(const Chunk& chunk, const Watch& watch, const Deliver& deliver);
 
   [[nodiscard]] std::uint64_t trained() const { return trained_; }
-  /// Where the last population was trained; empty before.
+  /// Where the last population was trained, and how; empty before.
   [[nodiscard]] const std::string& device() const { return device_; }
+  [[nodiscard]] const std::string& training_method() const { return training_method_; }
   /// How many networks were found to fit at once, once more did not.
   [[nodiscard]] std::size_t limit() const { return limit_; }
 
@@ -73,7 +74,7 @@ class ChunkTrainer {
   const Grid& grid_;
   std::filesystem::path partial_;
   std::uint64_t trained_ = 0;
-  std::string device_;
+  std::string device_, training_method_;
   std::size_t limit_ = std::numeric_limits<std::size_t>::max();
   std::chrono::duration<double> save_time_{0};  ///< of the last one
   std::chrono::steady_clock::time_point saved_at_{};

@@ -18,6 +18,7 @@ struct CommonFlags {
   std::string config_file;  ///< empty without --config
   bool quiet = false;
   bool json = false;
+  bool verbose = false;
 
   [[nodiscard]] bool prints_text() const { return !quiet && !json; }
   /// Puts --config's file and then the command line over `values`. \throws ConfigError

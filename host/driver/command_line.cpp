@@ -50,6 +50,8 @@ void declare(CLI::App& parent, const Command& command) {
   app.add_flag("--quiet", command.flags.quiet, "no progress and no summary");
   app.add_flag("--json", command.flags.json,
                "the summary as JSON on standard output, and nothing else there");
+  app.add_flag("--verbose", command.flags.verbose,
+               "says on standard error where each population computes, how it trains, and why");
   for (const Switch& flag : command.switches) app.add_flag(flag.name, *flag.value, flag.help);
 }
 

@@ -16,6 +16,7 @@
 #include "host/driver/settings.h"
 #include "host/driver/signatures.h"
 #include "host/driver/text.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 namespace {
@@ -106,6 +107,7 @@ void evaluate(const EvaluateFlags& flags) {
       throw DataError(error.what());
     }
   }();
+  announce(network);
   check_fits(test, network.config().architecture);
   const std::filesystem::path folder = settings.out.value_or(model.parent_path());
   if (settings.out) create_folder(folder);

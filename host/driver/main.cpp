@@ -12,6 +12,7 @@
 #include "host/driver/command.h"
 #include "host/driver/command_line.h"
 #include "host/driver/signals.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 namespace {
@@ -52,7 +53,10 @@ int run(int argc, char** argv) {
                                          biophysics_command(), experiments_command(), report_command(),
                                          reproduce_command(),  info_command()};
   const Command* command = parse_command_line(argc, argv, commands);
-  if (command != nullptr) command->run();
+  if (command != nullptr) {
+    set_verbose(command->flags.verbose);
+    command->run();
+  }
   std::cout.flush();
   if (!std::cout) return fail(kFailure, "standard output cannot be written");
   return kDone;

@@ -12,6 +12,7 @@
 #include "host/driver/run_folder.h"
 #include "host/driver/shared_settings.h"
 #include "host/driver/text.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 namespace {
@@ -203,7 +204,8 @@ json config_json(const RegressionSettings& settings) {
                  {"device", name(settings.execution.device)},
                  {"device_index", settings.execution.device_index},
                  {"threads", settings.execution.threads},
-                 {"instruction_set", settings.execution.instruction_set}};
+                 {"instruction_set", settings.execution.instruction_set},
+                 {"training_method", name(settings.execution.training_method)}};
   result["prior"] = name(settings.prior);
   if (settings.prior == Prior::gaussian) result["prior_sigma"] = settings.prior_sigma;
   if (settings.prior == Prior::laplace) result["prior_scale"] = settings.prior_scale;
@@ -313,6 +315,7 @@ json run_regression(const RegressionSettings& settings) {
   const auto start = std::chrono::steady_clock::now();
   Population population(population_config(settings, models), training.dataset(settings, "training points"),
                         settings.execution);
+  announce(population);
   create_folder(settings.out);
   population.train_steps(static_cast<std::uint64_t>(settings.steps));
 
@@ -334,6 +337,7 @@ json run_regression(const RegressionSettings& settings) {
   summary["steps"] = population.step();
   summary["seconds"] = elapsed.count();
   summary["device"] = population.device();
+  summary["training_method"] = population.training().method;
   summary["backend"] = population.backend();
   summary["seed"] = settings.seed;
   const RunFolder folder{settings.out};

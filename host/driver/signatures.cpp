@@ -12,6 +12,7 @@
 #include "host/driver/signals.h"
 #include "host/driver/signature_table.h"
 #include "host/driver/text.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 namespace {
@@ -37,6 +38,7 @@ Population load(const SignatureSettings& settings, const Dataset& train) {
       throw DataError(error.what());
     }
   }();
+  announce(network);
   if (network.size() == 1) return network;
   throw DataError(settings.model->string() + " holds " + std::to_string(network.size()) +
                   " networks: signatures takes one");
@@ -46,6 +48,7 @@ Population train(const SignatureSettings& settings, const Dataset& data, bool sh
   TrainSettings complete_settings = settings.train;
   complete(complete_settings, Values(), data);
   Population network(complete_settings.population, data, settings.train.execution);
+  announce(network);
   ProgressLine line(show_progress, settings.train.epochs, 0);
   const bool done = network.train(settings.train.epochs, [&](const Progress& progress) {
     line.show(progress);
@@ -89,6 +92,7 @@ class Run {
     summary_["steps"] = network_.step();
     summary_["measuring_seconds"] = elapsed.count();
     summary_["device"] = network_.device();
+    summary_["training_method"] = network_.training().method;
     summary_["backend"] = network_.backend();
     summary_["seed"] = member_.seed;
     summary_["config"] = to_json(settings_);

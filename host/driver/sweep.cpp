@@ -196,6 +196,7 @@ class Sweep {
             {"network_steps_per_second", static_cast<double>(progress.trained()) / seconds},
             {"seconds", seconds},
             {"device", trainer_.device()},
+            {"training_method", trainer_.training_method()},
             {"ranks", ranks_.size()},
             {"networks_at_once", std::min(batches_.at_once, trainer_.limit())},
             {"config", to_json(settings_)}};

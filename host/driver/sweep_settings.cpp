@@ -32,8 +32,8 @@ constexpr Axis kAxes[] = {
 };
 
 /// What may differ between a sweep and its continuation: none of it changes a row.
-const std::set<std::string> kMayChange = {"checkpoint_every", "networks_at_once", "threads",
-                                          "device",           "device_index",     "instruction_set"};
+const std::set<std::string> kMayChange = {"checkpoint_every", "networks_at_once", "threads",        "device",
+                                          "device_index",     "instruction_set",  "training_method"};
 
 /// A value for a message, of which the beginning is enough.
 std::string short_text(const nlohmann::ordered_json& value) {

@@ -19,6 +19,7 @@
 #include "host/driver/settings.h"
 #include "host/driver/signals.h"
 #include "host/driver/text.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 namespace {
@@ -31,8 +32,9 @@ struct TrainFlags : CommonFlags {
 };
 
 /// What may differ between a run and its continuation: none of it changes the steps already done.
-const std::set<std::string> kMayChange = {"epochs",  "checkpoint_every", "samples",      "averaging",
-                                          "threads", "device",           "device_index", "instruction_set"};
+const std::set<std::string> kMayChange = {"epochs",       "checkpoint_every", "samples",
+                                          "averaging",    "threads",          "device",
+                                          "device_index", "instruction_set",  "training_method"};
 
 void check_unchanged(const json& before, const json& after, const Values& values,
                      const std::filesystem::path& folder) {
@@ -218,6 +220,7 @@ json summary_json(const TrainSettings& settings, const Population& population, c
   summary["steps_per_second"] = training.steps_per_second();
   summary["seconds"] = training.seconds();
   summary["device"] = population.device();
+  summary["training_method"] = population.training().method;
   summary["backend"] = population.backend();
   summary["seed"] = population.config().members.front().seed;
   summary["config"] = to_json(settings);
@@ -248,6 +251,7 @@ void train(const TrainFlags& flags) {
   const bool loads = flags.resume && std::filesystem::exists(folder.model());
   Population population = loads ? load_population(request, data.train)
                                 : Population(settings.population, data.train, settings.execution);
+  announce(population);
 
   // From here on files change. Writing the configuration also shows that the folder can be written.
   create_folder(folder.path);

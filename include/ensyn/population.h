@@ -45,6 +45,12 @@ struct Progress {
   std::vector<TrainingMetrics> metrics;  ///< per member, over the current epoch so far
 };
 
+/// How a population's training steps are run, and why so.
+struct TrainingInfo {
+  std::string method;  ///< on a CUDA device the name of a TrainingMethod that is not `auto`; else `cpu`
+  std::string reason;  ///< for people
+};
+
 /// A population of networks bound to its training set and to a device. Movable, not copyable. Not safe for
 /// concurrent use from several threads; distinct populations are independent.
 class ENSYN_API Population {
@@ -118,6 +124,7 @@ class ENSYN_API Population {
   [[nodiscard]] std::string backend() const;                     ///< `cpu` or `cuda`
   /// For example `cpu, avx512, 2 threads`; on CUDA it also names the layers that cuBLAS computes.
   [[nodiscard]] std::string device() const;
+  [[nodiscard]] TrainingInfo training() const;
 
  private:
   struct Impl;

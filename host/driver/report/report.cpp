@@ -18,7 +18,7 @@ constexpr std::size_t kLargestInlineSvg = 400'000;
 /// Settings that say where and how fast a run was computed, not what was computed.
 bool is_about_machine(const std::string& key) {
   return key == "device" || key == "device_index" || key == "threads" || key == "instruction_set" ||
-         key == "out";
+         key == "training_method" || key == "out";
 }
 
 class Writer {

@@ -20,6 +20,7 @@
 #include "host/driver/run_folder.h"
 #include "host/driver/shared_settings.h"
 #include "host/driver/text.h"
+#include "host/driver/verbose.h"
 
 namespace ensyn::driver {
 namespace {
@@ -98,6 +99,7 @@ double measured_rate(const Dataset& train, const ExecutionConfig& execution) {
   config.architecture.sizes = {train.feature_count(), 100, 100, train.classes()};
   config.members.resize(kNetworks, config.members.front());
   Population population(config, train, execution);
+  announce(population);
   const auto start = Clock::now();
   std::uint64_t steps = 0;
   static_cast<void>(population.train(1'000'000, [&](const Progress& progress) {
@@ -121,8 +123,8 @@ struct Reproduction {
 };
 
 /// Keys that are passed on to the runs as they were given.
-constexpr std::array kPassedOn = {"data",         "dataset", "seed",           "device",
-                                  "device_index", "threads", "instruction_set"};
+constexpr std::array kPassedOn = {"data",    "dataset",         "seed",           "device", "device_index",
+                                  "threads", "instruction_set", "training_method"};
 
 std::string as_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
