@@ -9,7 +9,8 @@ each finding, when
   - a kernel has a stack, or spills registers, or reads or writes local memory otherwise;
   - a kernel that is not instantiated for double computes in double, except those of DOUBLE_ON_PURPOSE;
   - a kernel lacks one of the architectures, an object has no kernel, or an exception excuses nothing;
-  - the host's launch shapes (tests/build/launch_shapes.cpp) do not fit the kernels.
+  - the host's launch shapes (tests/build/launch_shapes.cpp) do not fit the kernels, or a kernel does something on an
+    architecture on which it is never launched.
 The stamp is written when nothing is found, and the check not repeated while nothing is newer. With an empty --cuobjdump
 the status is 77, which ctest reads as skipped, or 1 where ENSYN_REQUIRE_MACHINE_CODE=1.
 """
@@ -24,7 +25,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 # Kernels that compute in double whatever the networks' precision, and why.
 DOUBLE_ON_PURPOSE = {
@@ -88,7 +89,10 @@ class Code:
 
 
 Codes = Dict[Tuple[str, str], Code]  # by kernel and architecture
-Shapes = Dict[str, Dict[str, int]]  # by kernel: threads of a block, dynamic shared memory in bytes
+Shape = Dict[str, int]  # threads of a block, dynamic shared memory in bytes
+# By kernel; or by kernel and the number of the architecture, for kernels that are launched on these only.
+Shapes = Dict[str, Union[Shape, Dict[str, Shape]]]
+MOST_OF_EMPTY = 32  # instructions of a kernel without a body, with what fills up its last line of code
 
 
 def number_of(architecture: str) -> int:
@@ -132,18 +136,20 @@ def parse_instructions(lines: Iterable[str]) -> Dict[Tuple[str, str], Counter]:
     return result
 
 
-def parse_launch_bounds(lines: Iterable[str]) -> Dict[str, int]:
-    """Largest blocks by mangled name, of `cuobjdump -elf`; without those of no launch bounds."""
-    result: Dict[str, int] = {}
-    kernel, wanted = "", False
+def parse_launch_bounds(lines: Iterable[str]) -> Dict[Tuple[str, str], int]:
+    """Largest blocks by mangled name and architecture, of `cuobjdump -elf`; without those of no launch bounds."""
+    result: Dict[Tuple[str, str], int] = {}
+    architecture, kernel, wanted = "", "", False
     for line in lines:
-        if line.startswith(".nv.info."):
+        if line.startswith("arch ="):
+            architecture = line.split("sm_")[1].strip()
+        elif line.startswith(".nv.info."):
             kernel = line.strip()[len(".nv.info."):]
         elif "Attribute:" in line:
             wanted = line.split()[-1] in ("EIATTR_MAX_THREADS", "EIATTR_REQNTID")
         elif wanted and "Value:" in line:
             x, y, z = (int(value, 16) for value in line.split()[1:4])
-            result[kernel] = x * y * z
+            result[kernel, architecture] = x * y * z
     return result
 
 
@@ -171,15 +177,13 @@ def read_object(cuobjdump: str, path: str) -> Codes:
     if not resources:
         return {}
     instructions = parse_instructions(lines_of(cuobjdump, "-sass", path))
-    # Launch bounds are those of the source, the same in all architectures.
-    some_architecture = next(iter(resources))[1]
-    bounds = parse_launch_bounds(lines_of(cuobjdump, "-elf", "-arch", "sm_" + some_architecture, path))
+    bounds = parse_launch_bounds(lines_of(cuobjdump, "-elf", path))
     names = "\n".join(kernel for kernel, _ in resources)
     demangled = subprocess.run(["c++filt"], input=names, capture_output=True, text=True, check=True).stdout.splitlines()
     codes: Codes = {}
     for ((kernel, architecture), code), name in zip(resources.items(), demangled):
         code.opcodes = instructions.get((kernel, architecture), Counter())
-        code.threads = bounds.get(kernel, 0)
+        code.threads = bounds.get((kernel, architecture), 0)
         codes[short_name(name), architecture] = code
     return codes
 
@@ -215,16 +219,25 @@ def double_findings(codes: Codes, exceptions: Iterable[str]) -> List[str]:
     return found + [f"exception for {family}: no kernel needs it" for family in exceptions if family not in needed]
 
 
+def shape_of(shapes: Shapes, kernel: str, architecture: str) -> Optional[Shape]:
+    """How a kernel is launched on an architecture, where that is known."""
+    shape = shapes.get(kernel)
+    return shape if shape is None or "threads" in shape else shape.get(str(number_of(architecture)))
+
+
 def shape_findings(codes: Codes, shapes: Shapes) -> List[str]:
     """Shapes that fit no kernel, or not theirs, and kernels with dynamic shared memory of unknown size."""
     unknown = sorted(shapes.keys() - {kernel for kernel, _ in codes})
     found = [f"launch shape of {kernel}: no such kernel" for kernel in unknown]
     for (kernel, architecture), code in codes.items():
-        threads = shapes.get(kernel, {}).get("threads", 0)
+        shape = shape_of(shapes, kernel, architecture)
+        threads = shape["threads"] if shape else 0
         if 0 < code.threads < threads:
             found.append(f"{kernel} sm_{architecture}: launched with {threads} threads, made for {code.threads}")
-        if kernel not in shapes and code.shared == 0 and code.count(SHARED) > 0:
+        if shape is None and code.shared == 0 and code.count(SHARED) > 0:
             found.append(f"{kernel} sm_{architecture}: dynamic shared memory, but no launch shape")
+        if kernel in shapes and shape is None and code.count() > MOST_OF_EMPTY:
+            found.append(f"{kernel} sm_{architecture}: {code.count()} instructions, but never launched there")
     return found
 
 
@@ -261,7 +274,7 @@ def occupancy_row(kernel: str, architecture: str, codes: Codes, shapes: Shapes) 
     """One kernel on one architecture, with its registers on all."""
     code, limits = codes[kernel, architecture], LIMITS[number_of(architecture)]
     registers = [other.registers for (name, _), other in codes.items() if name == kernel]
-    shape = shapes.get(kernel, {"threads": code.threads or 1024, "shared": 0})
+    shape = shape_of(shapes, kernel, architecture) or {"threads": code.threads or 1024, "shared": 0}
     threads, shared = shape["threads"], shape["shared"] + code.shared
     blocks = resident_blocks(limits, code.registers, threads, shared)
     warps = blocks * -(-threads // WARP)

@@ -1,8 +1,10 @@
-// Prints how the host launches each kernel, JSON: threads of a block, and dynamic shared memory in bytes. The
-// machine code says neither; cmake/machine_code.py holds it against this. Needs no GPU: the shapes are pure
-// functions.
+// Prints how the host launches each kernel, JSON: threads of a block, and dynamic shared memory in bytes. Of
+// a kernel that is launched on some architectures only, or not alike on all, the same for each of them by its
+// number. The machine code says neither; cmake/machine_code.py holds it against this. Needs no GPU: the
+// shapes are pure functions.
 
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -34,11 +36,15 @@ class Listing {
 
   /// `parameters` are the template's beyond the type, for example ", 8, 2".
   void add(std::string_view kernel, const LaunchShape& shape, const std::string& parameters = "") {
-    std::ostringstream line;
-    line << "  \"" << kernel << '<' << type_ << parameters
-         << ">\": {\"threads\": " << shape.block.x * shape.block.y * shape.block.z
-         << ", \"shared\": " << shape.shared_bytes << '}';
-    lines_.push_back(line.str());
+    add_line(kernel, parameters, text(shape));
+  }
+
+  /// As above, of a kernel that is launched on these architectures only.
+  void add(std::string_view kernel, const std::map<int, LaunchShape>& shapes, const std::string& parameters) {
+    std::string all;
+    for (const auto& [architecture, shape] : shapes)
+      all += (all.empty() ? "{\"" : ", \"") + std::to_string(architecture) + "\": " + text(shape);
+    add_line(kernel, parameters, all + "}");
   }
 
   /// As above, of a kernel that is made without and with laws of noise other than the Gaussian.
@@ -50,6 +56,18 @@ class Listing {
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
 
  private:
+  [[nodiscard]] static std::string text(const LaunchShape& shape) {
+    std::ostringstream text;
+    text << "{\"threads\": " << shape.block.x * shape.block.y * shape.block.z
+         << ", \"shared\": " << shape.shared_bytes << '}';
+    return text.str();
+  }
+  void add_line(std::string_view kernel, const std::string& parameters, const std::string& shape) {
+    std::ostringstream line;
+    line << "  \"" << kernel << '<' << type_ << parameters << ">\": " << shape;
+    lines_.push_back(line.str());
+  }
+
   std::string type_;
   std::vector<std::string> lines_;
 };
@@ -71,29 +89,42 @@ void add_tiles(Listing& listing) {
   }
 }
 
+/// Architectures that whole networks are trained on, and the shared memory that a block may have there.
+constexpr struct {
+  int major, minor;
+  std::size_t shared_limit;
+} kWholeNetworks[] = {{8, 0, 163 << 10}, {9, 0, 227 << 10}, {10, 0, 227 << 10}};
+
 /// Of the paper's network, with minibatches that the kernel is made for.
 template <class T>
-void add_streamed(Listing& listing) {
-  constexpr bool kSingle = sizeof(T) == sizeof(float);
+void add_streamed(Listing& listing, int batch, bool own_phi, bool pixels) {
   const Layer layers[] = {{100, 785, 788, 0}, {100, 101, 104, 1}, {10, 101, 104, 2}};
   StreamedProblem problem;
   problem.tiling = tiling_of(layers, 3);
-  problem.single = kSingle;
-  problem.shared_limit = 227 << 10;
+  problem.single = sizeof(T) == sizeof(float);
+  problem.batch = batch;
+  problem.own_phi = own_phi;
+  problem.pixels = pixels;
+  std::map<int, LaunchShape> shapes;
+  StreamedTraining<T> args;
+  for (const auto& architecture : kWholeNetworks) {
+    problem.major = architecture.major;
+    problem.shared_limit = architecture.shared_limit;
+    args.shape = streamed_plan(problem).shape;
+    shapes[10 * architecture.major + architecture.minor] = streamed_training_shape(args);
+  }
+  listing.add("streamed_training", shapes,
+              ", " + std::to_string(args.shape.example_tiles) + ", " +
+                  std::to_string(own_phi ? kOwnPhiFields : kSharedPhiFields) +
+                  (pixels ? ", true" : ", false"));
+}
+
+template <class T>
+void add_streamed(Listing& listing) {
   for (const int batch : {20, 32}) {
-    if (batch > 22 && !kSingle) continue;
+    if (batch > 22 && sizeof(T) != sizeof(float)) continue;
     for (const bool own_phi : {true, false}) {
-      for (const bool pixels : {true, false}) {
-        problem.batch = batch;
-        problem.own_phi = own_phi;
-        problem.pixels = pixels;
-        StreamedTraining<T> args;
-        args.shape = streamed_plan(problem).shape;
-        listing.add("streamed_training", streamed_training_shape(args),
-                    ", " + std::to_string(args.shape.example_tiles) + ", " +
-                        std::to_string(own_phi ? kOwnPhiFields : kSharedPhiFields) +
-                        (pixels ? ", true" : ", false"));
-      }
+      for (const bool pixels : {true, false}) add_streamed<T>(listing, batch, own_phi, pixels);
     }
   }
 }

@@ -76,6 +76,7 @@ code version = [1,8]
 """
 
 LAUNCH_BOUNDS = """
+arch = sm_75
 .section .nv.info._Z14rectify_kernelIfEvPT_
 .nv.info._Z14rectify_kernelIfEvPT_
 \t<0x1>
@@ -91,6 +92,10 @@ LAUNCH_BOUNDS = """
 \tAttribute:\tEIATTR_EXIT_INSTR_OFFSETS
 \tFormat:\tEIFMT_SVAL
 \tValue:\t0x280 0x221b0 0x22220\x20
+arch = sm_90a
+.nv.info._Z14rectify_kernelIfEvPT_
+\tAttribute:\tEIATTR_MAX_THREADS
+\tValue:\t0x200 0x1 0x1\x20
 """
 
 
@@ -127,7 +132,7 @@ class Parsing(unittest.TestCase):
 
     def test_launch_bounds(self):
         self.assertEqual(machine_code.parse_launch_bounds(LAUNCH_BOUNDS.splitlines()),
-                         {"_Z14rectify_kernelIfEvPT_": 256})
+                         {("_Z14rectify_kernelIfEvPT_", "75"): 256, ("_Z14rectify_kernelIfEvPT_", "90a"): 512})
 
     def test_names(self):
         for demangled, short in [
@@ -192,6 +197,22 @@ class Findings(unittest.TestCase):
                          ["launch shape of f<float, 2>: no such kernel"])
         self.assertEqual(findings_of(kernels, shapes={"f<float>": {"threads": 256, "shared": 0}}),
                          ["f<float> sm_90: launched with 256 threads, made for 128"])
+
+    def test_shapes_of_architectures(self):
+        shapes = {"f<float>": {"80": {"threads": 256, "shared": 64}, "90": {"threads": 512, "shared": 64}}}
+        empty = Code(registers=8, opcodes=Counter({"EXIT": 1, "BRA": 1, "NOP": 14}))
+        codes = {("f<float>", "75"): empty, ("f<float>", "80"): code_of("LDS", threads=256),
+                 ("f<float>", "90a"): code_of("LDS", threads=512)}
+
+        def findings():
+            return machine_code.all_findings({"a.o": codes}, [], shapes, ())
+
+        self.assertEqual(findings(), [])
+        codes["f<float>", "90a"].threads = 256
+        self.assertEqual(findings(), ["f<float> sm_90a: launched with 512 threads, made for 256"])
+        codes["f<float>", "90a"].threads = 512
+        empty.opcodes["NOP"] = 40
+        self.assertEqual(findings(), ["f<float> sm_75: 42 instructions, but never launched there"])
 
 
 class Table(unittest.TestCase):
