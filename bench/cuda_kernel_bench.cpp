@@ -61,12 +61,28 @@ void add_updates(const Setup& setup) {
   add_problem(name_of<T>("homogeneous_update", setup), [=] { return homogeneous_update<T>(setup); });
 }
 
+template <class T>
+void add_whole(const Setup& setup) {
+  for (const NoiseKind noise : {NoiseKind::heterogeneous, NoiseKind::homogeneous}) {
+    const std::string suffix = noise == NoiseKind::homogeneous ? "_homogeneous" : "";
+    const auto add = [&](const std::string& kernel, const Make& make) {
+      add_problem(name_of<T>((kernel + suffix).c_str(), setup), make);
+    };
+    add("to_tiles", [=] { return to_tiles<T>(setup, noise); });
+    add("from_tiles", [=] { return from_tiles<T>(setup, noise); });
+    if (streamed_problem<T>(setup, noise).empty())
+      add("streamed_training", [=] { return streamed_training<T>(setup, noise); });
+  }
+}
+
 void register_all() {
   for (const Setup& setup : setups()) {
     for (const int l : setup.layers) add_single_layer(setup, l);
     add_updates<float>(setup);
     add_layer<double>(setup, setup.layers.front());
     add_updates<double>(setup);
+    add_whole<float>(setup);
+    add_whole<double>(setup);
     const auto add = [&](const char* kernel, const Make& make) {
       add_problem(name_of<float>(kernel, setup), make);
     };

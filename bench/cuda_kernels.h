@@ -41,6 +41,18 @@ template <class T>
 template <class T>
 [[nodiscard]] Problem finish_step(const Setup& setup);
 
+/// All of the setup's layers, between rows and tiles.
+template <class T>
+[[nodiscard]] Problem to_tiles(const Setup& setup, ensyn::NoiseKind noise);
+template <class T>
+[[nodiscard]] Problem from_tiles(const Setup& setup, ensyn::NoiseKind noise);
+/// Why the kernel does not take the setup on this device; empty where it does.
+template <class T>
+[[nodiscard]] std::string streamed_problem(const Setup& setup, ensyn::NoiseKind noise);
+/// Whole steps, several in one launch.
+template <class T>
+[[nodiscard]] Problem streamed_training(const Setup& setup, ensyn::NoiseKind noise);
+
 [[nodiscard]] bool has_curand();
 /// As many normals from cuRAND's host API (Philox) as `materialize_noise` of that layer makes.
 [[nodiscard]] Problem curand_normals(const Setup& setup, int l);

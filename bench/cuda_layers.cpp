@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iomanip>
 #include <numeric>
 #include <span>
+#include <sstream>
 #include <utility>
 
 #include "cuda_measure.h"
@@ -18,9 +20,6 @@ using ensyn::cuda::check;
 using ensyn::cuda::copy_from_device;
 using ensyn::cuda::copy_to_device;
 using kernels::Layer;
-
-/// N of the paper, from which B/N comes; the data set itself may be smaller.
-constexpr double kTrainingExamples = 60000;
 
 std::size_t data_examples() {
   return is_emulation() ? 64 : 4096;
@@ -37,11 +36,12 @@ ensyn::Dataset make_data(const Setup& setup) {
 }
 
 /// As the paper, but with a noise that shows in float.
-ensyn::PopulationConfig make_config(const Setup& setup, ensyn::NoiseKind noise) {
+ensyn::PopulationConfig make_config(const Setup& setup, ensyn::NoiseKind noise, double epsilon) {
   ensyn::PopulationConfig config = ensyn::paper_preset(2.0, 1.0, noise);
   config.architecture.sizes = setup.sizes;
   config.batch = setup.batch;
   config.members.front().sigma_init = 0.1;
+  config.members.front().adam.epsilon = epsilon;
   const ensyn::NetworkConfig member = config.members.front();
   config.members.assign(static_cast<std::size_t>(setup.networks), member);
   return config;
@@ -76,8 +76,10 @@ double pattern(std::size_t index, double scale) {
 
 void Comparison::add(const char* what, double got, double want, double size) {
   if (!result_.empty() || std::abs(got - want) <= unit_ * size) return;
-  result_ = std::string(what) + " is wrong: got " + std::to_string(got) + ", want " + std::to_string(want) +
-            ", off by " + std::to_string((got - want) / size) + " of its size";
+  std::ostringstream text;
+  text << std::setprecision(17) << what << " is wrong: got " << got << ", want " << want
+       << std::setprecision(3) << ", off by " << (got - want) / size << " of its size";
+  result_ = text.str();
 }
 
 template <class T>
@@ -122,9 +124,9 @@ std::string Matrices<T>::unwritten(const Matrices& of, const std::vector<T>& val
 }
 
 template <class T>
-Layers<T>::Layers(const Setup& of, ensyn::NoiseKind noise)
+Layers<T>::Layers(const Setup& of, ensyn::NoiseKind noise, double epsilon)
     : setup(of),
-      config(make_config(of, noise)),
+      config(make_config(of, noise, epsilon)),
       data(make_data(of)),
       device_data(data, stream().get()),
       networks(config, fraction(), stream().get()),
@@ -213,6 +215,12 @@ void Layers<T>::restore() {
   back(all_parameters().data(), first_parameters_);
   back(networks.shared_phi(), first_shared_);
   networks.clear_epoch_sums(stream().get());  // uploads the mirror, and with it the step
+}
+
+template <class T>
+void Layers<T>::poison_parameters() const {
+  const std::span<T> all = all_parameters();
+  check(cudaMemsetAsync(all.data(), 0xFF, all.size_bytes(), stream().get()), "cudaMemset");
 }
 
 template <class T>

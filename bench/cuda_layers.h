@@ -82,7 +82,8 @@ struct Matrices {
 template <class T>
 class Layers {
  public:
-  Layers(const Setup& setup, ensyn::NoiseKind noise);
+  /// \param epsilon Adam's: 1 keeps roundings of a gradient from being blown up
+  Layers(const Setup& setup, ensyn::NoiseKind noise, double epsilon = ensyn::AdamConfig{}.epsilon);
 
   [[nodiscard]] const kernels::Layer& layer(int l) const {
     return networks.layers()[static_cast<std::size_t>(l)];
@@ -98,6 +99,9 @@ class Layers {
   /// Queues a copy that makes parameters and moments what they were at first, and the step too.
   void restore();
 
+  /// Queues what makes every parameter and moment NaN but a phi that is shared.
+  void poison_parameters() const;
+
   /// Members whose results are compared, all numbers of them: the first, the last and one between.
   [[nodiscard]] std::vector<int> compared() const;
   /// The parameters as they were at first, of a member that is compared.
@@ -111,6 +115,7 @@ class Layers {
   [[nodiscard]] std::vector<Sum> weight_gradient(int m, int l) const;
 
   static constexpr std::uint64_t kStep = 5;
+  static constexpr double kTrainingExamples = 60000;  ///< N, of which B/N comes; the data set is smaller
 
   Setup setup;
   ensyn::PopulationConfig config;

@@ -1,16 +1,19 @@
 /// \file
 /// Whole training steps, evaluations and start-ups on a CUDA device: the paper's network (784-100-100-10,
-/// batch 20) alone and in populations. Before it is timed, three steps or the evaluation must give the bits
-/// of the CPU backend.
+/// batch 20) alone and in populations, by each training method. Before it is timed, three steps or the
+/// evaluation must give the bits of the CPU backend, or be within rounding of it where the method's
+/// arithmetic is its own.
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cuda_measure.h"
+#include "ensyn/error.h"
 #include "host/cpu/cpu_engine.h"
 #include "host/cuda/cuda_engine.h"
 #include "images.h"
@@ -20,12 +23,17 @@ namespace {
 using namespace ensyn;
 using bench::is_emulation;
 
+enum class Noise { heterogeneous, homogeneous, mixed };
+
 struct Case {
-  NoiseKind noise = NoiseKind::heterogeneous;
+  Noise noise = Noise::heterogeneous;
   Precision precision = Precision::single_precision;
   int networks = 1;
-  bool graph = true;
+  TrainingMethod method = TrainingMethod::graph;
+  bool graph = true;  ///< of that method: whether steps are replayed, or launched kernel by kernel
 };
+
+constexpr std::uint64_t kChecked = 3;  ///< steps
 
 const Dataset& images() {
   return bench::images(is_emulation() ? 200 : 60000);
@@ -36,33 +44,74 @@ std::uint64_t steps_per_epoch() {
 }
 
 PopulationConfig config_of(const Case& c) {
-  PopulationConfig config = paper_preset(2.0, 1.0, c.noise);
+  PopulationConfig config = paper_preset(2.0, 1.0);
   config.precision = c.precision;
   const NetworkConfig member = config.members.front();
   config.members.assign(static_cast<std::size_t>(c.networks), member);
+  for (std::size_t m = 0; m < config.members.size(); ++m) {
+    const bool homogeneous = c.noise == Noise::homogeneous || (c.noise == Noise::mixed && m % 2 == 1);
+    if (homogeneous) config.members[m].noise = NoiseKind::homogeneous;
+  }
   return config;
 }
 
-std::unique_ptr<Engine> on_cuda(const Case& c) {
+std::unique_ptr<Engine> on_cuda(const Case& c, const PopulationConfig& config) {
   ExecutionConfig execution;
   execution.device = DeviceKind::cuda;
-  return cuda::make_cuda_engine(config_of(c), images(), execution, {.graph = c.graph});
+  execution.training_method = c.method;
+  return cuda::make_cuda_engine(config, images(), execution, {.graph = c.graph});
 }
 
-std::unique_ptr<Engine> on_cpu(const Case& c) {
+std::unique_ptr<Engine> on_cpu(const PopulationConfig& config) {
   ExecutionConfig execution;
   execution.device = DeviceKind::cpu;
-  return cpu::make_cpu_engine(config_of(c), images(), execution);
+  return cpu::make_cpu_engine(config, images(), execution);
 }
 
-/// Empty where every number of every member is the same bits.
-std::string difference(const Engine& got, const Engine& want, int networks) {
-  for (int m = 0; m < networks; ++m) {
-    if (!(got.read(m) == want.read(m)) || !(got.epoch_sums(m) == want.epoch_sums(m))) {
-      return "network " + std::to_string(m) + " differs from the CPU backend's after three steps";
-    }
+/// Whether no element is further from the wanted than `unit` times the largest; NaN is.
+bool are_close(const std::vector<double>& got, const std::vector<double>& want, double unit) {
+  double largest = 0;
+  for (const double value : want) largest = std::max(largest, std::abs(value));
+  return std::equal(got.begin(), got.end(), want.begin(), want.end(),
+                    [&](double a, double b) { return std::abs(a - b) <= unit * largest; });
+}
+
+bool are_close(const NetworkState& got, const NetworkState& want, double unit) {
+  bool close = are_close(got.shared_phi.value, want.shared_phi.value, unit);
+  for (std::size_t l = 0; l < want.layers.size(); ++l) {
+    const LayerState &a = got.layers[l], &b = want.layers[l];
+    // A moment is a sum of gradients, whose sums are off by more than a value, which moves little.
+    close = close && are_close(a.mu, b.mu, unit) && are_close(a.phi, b.phi, unit) &&
+            are_close(a.mu_moment1, b.mu_moment1, 8 * unit) &&
+            are_close(a.phi_moment1, b.phi_moment1, 8 * unit);
+  }
+  return close;
+}
+
+/// What is wrong with the first steps; empty where they are those of the CPU backend: the same bits where
+/// `unit` is 0, else to `unit` of the largest number.
+std::string difference(Engine& got, const PopulationConfig& config, double unit) {
+  const auto want = on_cpu(config);
+  got.train(0, kChecked);
+  want->train(0, kChecked);
+  for (int m = 0; m < static_cast<int>(config.members.size()); ++m) {
+    const bool same = unit == 0 ? got.read(m) == want->read(m) && got.epoch_sums(m) == want->epoch_sums(m)
+                                : are_close(got.read(m), want->read(m), unit);
+    if (!same) return "network " + std::to_string(m) + " differs from the CPU backend's after three steps";
   }
   return {};
+}
+
+/// As above, of a method whose products and functions are its own, in networks like those that are timed:
+/// Adam's epsilon is 1, so that roundings of a gradient are not blown up.
+std::string rounding_difference(const Case& c) {
+  PopulationConfig config = config_of(c);
+  for (NetworkConfig& member : config.members) {
+    member.adam.epsilon = 1;
+    member.sigma_init = 0.1;
+  }
+  const auto engine = on_cuda(c, config);
+  return difference(*engine, config, c.precision == Precision::single_precision ? 0x1p-17 : 0x1p-45);
 }
 
 /// Runs steps from one epoch to the next, as Population does.
@@ -90,15 +139,18 @@ class Training {
 };
 
 void step(benchmark::State& state, const Case& c) {
-  constexpr std::uint64_t kChecked = 3;
-  const auto engine = on_cuda(c);
-  {
-    const auto reference = on_cpu(c);
-    engine->train(0, kChecked);
-    reference->train(0, kChecked);
-    const std::string wrong = difference(*engine, *reference, c.networks);
-    if (!wrong.empty()) return bench::fail(state, wrong);
+  const PopulationConfig config = config_of(c);
+  std::unique_ptr<Engine> engine;
+  try {
+    engine = on_cuda(c, config);
+  } catch (const ConfigError& refusal) {
+    return state.SkipWithError(refusal.what());  // which is no failure
   }
+  const TrainingInfo training_info = engine->training();
+  const bool same_bits = training_info.method == name(TrainingMethod::graph);
+  const std::string wrong = same_bits ? difference(*engine, config, 0) : rounding_difference(c);
+  if (!wrong.empty()) return bench::fail(state, wrong);
+  if (!same_bits) engine->train(0, kChecked);
   // About as long a stretch for one network as for many, so that the wait at its end does not count.
   const std::uint64_t stretch = is_emulation() ? 1 : c.networks == 1 ? 2000 : 300;
   Training training(*engine, kChecked);
@@ -112,7 +164,7 @@ void step(benchmark::State& state, const Case& c) {
   state.counters["steps_per_second"] = benchmark::Counter(steps, benchmark::Counter::kIsRate);
   state.counters["network_steps_per_second"] =
       benchmark::Counter(steps * c.networks, benchmark::Counter::kIsRate);
-  state.SetLabel(is_emulation() ? "EMULATION" : engine->device());
+  state.SetLabel(training_info.method + ", " + (is_emulation() ? "EMULATION" : engine->device()));
 }
 
 std::vector<double> numbers(const std::vector<Evaluation>& evaluations) {
@@ -131,8 +183,8 @@ void evaluation(benchmark::State& state, const Case& c, int samples) {
   const Dataset test = images().subset(0, is_emulation() ? 20 : 10000);
   EvaluationConfig config;
   config.samples = samples;
-  const auto engine = on_cuda(c);
-  if (numbers(engine->evaluate(test, config)) != numbers(on_cpu(c)->evaluate(test, config))) {
+  const auto engine = on_cuda(c, config_of(c));
+  if (numbers(engine->evaluate(test, config)) != numbers(on_cpu(config_of(c))->evaluate(test, config))) {
     return bench::fail(state, "the evaluation differs from the CPU backend's");
   }
   for (auto _ : state) benchmark::DoNotOptimize(engine->evaluate(test, config));
@@ -145,7 +197,7 @@ void evaluation(benchmark::State& state, const Case& c, int samples) {
 /// From nothing but a CUDA context to the end of the first step, the upload of the data included.
 void start_up(benchmark::State& state, const Case& c) {
   for (auto _ : state) {
-    const auto engine = on_cuda(c);
+    const auto engine = on_cuda(c, config_of(c));
     engine->train(0, 1);
     if (engine->epoch_sums(0).examples != 20) return bench::fail(state, "the first step did not run");
   }
@@ -157,23 +209,45 @@ void add(const std::string& name, const Body& body) {
   bench::add_benchmark(name, body, benchmark::kMillisecond, false, is_emulation() ? 1 : 0);
 }
 
-void register_steps(NoiseKind noise, Precision precision, int networks, bool graph) {
-  const std::string name = std::string("step/") +
-                           (noise == NoiseKind::homogeneous ? "homogeneous" : "heterogeneous") +
-                           (precision == Precision::single_precision ? "/single" : "/double") +
-                           "/networks:" + std::to_string(networks) + (graph ? "/graph" : "/eager");
-  add(name, [=](benchmark::State& state) { step(state, {noise, precision, networks, graph}); });
+const char* name_of(Noise noise) {
+  return noise == Noise::mixed ? "mixed" : noise == Noise::homogeneous ? "homogeneous" : "heterogeneous";
+}
+
+void register_steps(const Case& c) {
+  const std::string how = c.graph ? std::string(name(c.method)) : "eager";
+  add(std::string("step/") + name_of(c.noise) +
+          (c.precision == Precision::single_precision ? "/single" : "/double") +
+          "/networks:" + std::to_string(c.networks) + "/" + how,
+      [=](benchmark::State& state) { step(state, c); });
+}
+
+/// Every method, and the one that is chosen.
+void register_methods(const Case& of) {
+  Case c = of;
+  for (const TrainingMethod method :
+       {TrainingMethod::graph, TrainingMethod::streamed, TrainingMethod::automatic}) {
+    c.method = method;
+    register_steps(c);
+  }
+  c.method = TrainingMethod::graph;
+  c.graph = false;
+  if (!is_emulation() && c.networks == 1) register_steps(c);
+}
+
+std::vector<int> populations(bool single) {
+  if (is_emulation()) return {2};
+  return single ? std::vector<int>{1, 8, 30, 120, 240} : std::vector<int>{1, 240};
 }
 
 void register_all() {
   add("start_up", [](benchmark::State& state) { start_up(state, {}); });
-  const std::vector<int> populations =
-      is_emulation() ? std::vector<int>{1, 2} : std::vector<int>{1, 8, 60, 240};
-  for (const NoiseKind noise : {NoiseKind::heterogeneous, NoiseKind::homogeneous}) {
-    for (const Precision precision : {Precision::single_precision, Precision::double_precision}) {
-      for (const int networks : populations) {
-        register_steps(noise, precision, networks, true);
-        if (!is_emulation() || networks == 1) register_steps(noise, precision, networks, false);
+  for (const Precision precision : {Precision::single_precision, Precision::double_precision}) {
+    const bool single = precision == Precision::single_precision;
+    for (const Noise noise : {Noise::heterogeneous, Noise::homogeneous, Noise::mixed}) {
+      for (const int networks : populations(single)) {
+        // Emulated, every kind once is enough.
+        if (is_emulation() && !single && noise != Noise::mixed) continue;
+        if (noise != Noise::mixed || networks > 1) register_methods({noise, precision, networks});
       }
     }
   }
@@ -186,7 +260,7 @@ void register_all() {
 /// From the start of `main` to the end of the first step: CUDA's own start is most of it.
 void add_first_start() {
   const auto begin = std::chrono::steady_clock::now();
-  on_cuda({})->train(0, 1);
+  on_cuda({}, config_of({}))->train(0, 1);
   const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
   benchmark::AddCustomContext("first_start_up_ms",
                               std::to_string(passed.count()) + ", with CUDA's own start");
