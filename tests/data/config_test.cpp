@@ -244,6 +244,15 @@ TEST(Config, BadEvaluationAndExecution) {
                             {"instruction_set 'sse2'", "auto, avx512, avx2, neon, portable"});
 }
 
+TEST(Config, TrainingMethodsHaveNames) {
+  for (const TrainingMethod method :
+       {TrainingMethod::automatic, TrainingMethod::graph, TrainingMethod::streamed}) {
+    EXPECT_EQ(training_method_from(name(method)), method);
+  }
+  expect_error<ConfigError>([] { static_cast<void>(training_method_from("quick")); },
+                            {"training_method", "quick", "auto", "graph", "streamed"});
+}
+
 TEST(Config, PrintedFormHasOneSettingPerLine) {
   PopulationConfig config;
   config.architecture.sizes = {4, 3, 2};
@@ -284,7 +293,7 @@ TEST(Config, PrintedFormHasOneSettingPerLine) {
   EXPECT_EQ(to_string(EvaluationConfig{}),
             "samples = 20\nbatch = 20\ncalibration_bins = 15\naveraging = probabilities\n");
   EXPECT_EQ(to_string(ExecutionConfig{}),
-            "device = auto\ndevice_index = 0\nthreads = 0\ninstruction_set = auto\n");
+            "device = auto\ndevice_index = 0\nthreads = 0\ninstruction_set = auto\ntraining_method = auto\n");
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ TEST(ConfigJson, RoundTripsExactly) {
   EXPECT_EQ(read_back(unusual().architecture), unusual().architecture);
   const EvaluationConfig evaluation{3, 7, 2, Averaging::log_probabilities};
   EXPECT_EQ(read_back(evaluation), evaluation);
-  const ExecutionConfig execution{DeviceKind::cuda, 2, 5, "avx2"};
+  const ExecutionConfig execution{DeviceKind::cuda, 2, 5, "avx2", TrainingMethod::streamed};
   EXPECT_EQ(read_back(execution), execution);
 }
 

@@ -84,6 +84,16 @@ class Resume(DriverTest):
         self.assert_same_run("whole", "parts")
         self.assertEqual(self.json("parts/config.json")["epochs"], 5)
 
+    def test_training_method_may_change(self):
+        # As a run that was begun on a CUDA device.
+        self.train("run", "--epochs", "2")
+        config = self.json("run/config.json")
+        self.write("run/config.json", {**config, "training_method": "streamed"})
+        resume = ["train", "--resume", "--epochs", "3", "--out", "run", "--quiet", "--device", "cpu"]
+        self.fail_with(2, "--training-method streamed", *resume)
+        self.succeed(*resume, "--training-method", "auto")
+        self.assertEqual(self.json("run/config.json")["training_method"], "auto")
+
     def test_complete_run(self):
         self.train("run")
         before = self.json("run/summary.json")

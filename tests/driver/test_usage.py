@@ -61,6 +61,7 @@ BAD_VALUES = [
     ("--averaging", "median"),
     ("--device", "gpu"),
     ("--instruction-set", "mmx"),
+    ("--training-method", "quick"),
     ("--dataset", "letters"),
     ("--out", ""),
 ]
@@ -124,7 +125,8 @@ class Usage(DriverTest):
         }
         for command, flags in expected.items():
             text = self.succeed(command, "--help")
-            common = "--config --device --device-index --threads --instruction-set --out --quiet --json"
+            common = ("--config --device --device-index --threads --instruction-set --training-method --out --quiet "
+                      "--json --verbose")
             for flag in (flags + " " + common).split():
                 self.assertRegex(text, rf"(?m)^  {flag}\b|  {flag}\b", f"{command} {flag}")
             self.assertIn("exit codes", text)
@@ -193,6 +195,31 @@ class Usage(DriverTest):
             self.fail_with(4, name, "train", *SMALL, "--instruction-set", name)
             self.fail_with(4, name, "info", "--instruction-set", name)
         self.assertEqual(self.names(), [])
+
+    def test_training_methods_are_of_cuda_devices(self):
+        self.fail_with(2, ["--training-method", "auto", "graph", "streamed"],
+                       "train", *SMALL, "--training-method", "quick")
+        on_cpu = ["--device", "cpu"]
+        if not json.loads(self.succeed("info", "--json"))["cuda_devices"]:
+            on_cpu = []  # where the CPU is what `auto` picks
+        for device in [["--device", "cpu"], on_cpu]:
+            for method in ["graph", "streamed"]:
+                for command in [["train", *SMALL], ["sweep", *SMALL, "--noise", "homogeneous"]]:
+                    self.fail_with(2, [f"--training-method {method}", "CPU", "auto"],
+                                   *command, "--quiet", "--overwrite", *device, "--training-method", method)
+        self.succeed("train", *SMALL, "--quiet", "--device", "cpu", "--training-method", "auto", "--out", "run")
+
+    def test_verbose(self):
+        process = self.run_driver("train", *SMALL, "--quiet", "--verbose", "--device", "cpu", "--threads", "2",
+                                  "--out", "run")
+        self.assertEqual((process.returncode, process.stdout_text), (0, ""))
+        self.assertRegex(process.stderr_text,
+                         r"^ensyn: 1 network on cpu, \w+, 2 threads; training method cpu: \w+, 2 threads\n$")
+        self.assertEqual(self.json("run/summary.json")["training_method"], "cpu")
+        process = self.run_driver("sweep", *SMALL, "--rho", "1,2", "--networks-at-once", "1", "--quiet", "--verbose",
+                                  "--device", "cpu", "--out", "grid")
+        self.assertEqual((process.returncode, process.stderr_text.count("ensyn: 1 network on cpu")), (0, 2))
+        self.assertEqual(self.json("grid/summary.json")["training_method"], "cpu")
 
     def test_info(self):
         info = json.loads(self.succeed("info", "--json", "--out", "there", "--seed", "1", "--threads", "1"))
