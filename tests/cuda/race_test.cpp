@@ -34,6 +34,20 @@ INSTANTIATE_TEST_SUITE_P(Some, RaceTest,
                                            "bytes", "minimal", "odd_sizes"),
                          [](const auto& test) { return std::string(test.param); });
 
+class WholeRaceTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(WholeRaceTest, FindsNone) {
+  const parity::Case test = parity::case_named(GetParam(), Precision::single_precision);
+  const ensyn::Dataset data = parity::make_data(test);
+  const auto cuda = engines::on_cuda(test, data, ensyn::TrainingMethod::streamed);
+  engines::train(*cuda, test, 0, 3);
+  EXPECT_GT(cuda->epoch_sums(0).nll, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Some, WholeRaceTest,
+                         ::testing::Values("population_own_order", "bytes", "wide_batch_21"),
+                         [](const auto& test) { return std::string(test.param); });
+
 TEST(RaceTest, FindsNoneAroundCublas) {
   const parity::Case test = parity::case_named("population", Precision::single_precision);
   const ensyn::Dataset data = parity::make_data(test);

@@ -4,7 +4,10 @@
 // Both draw the same noise; single-precision kernels compute normals and special functions by the hardware,
 // and products by split operands, so that a sum of K products of size s is off by a few 2^-22 sqrt(K) s,
 // where that of the CPU is off by 2^-24 sqrt(K) s. With G the largest gradient, a step of Adam with epsilon =
-// 1 then differs by at most about 4 u max |p| + 2 lr sqrt(K) u G, u = 2^-21, as in engine_test.cpp.
+// 1 then differs by at most about u max |p| + lr sqrt(K) u G / 2, u = 2^-21: a quarter of what
+// engine_test.cpp allows cuBLAS, and four times the largest error that was seen under emulation. The
+// functions of a device are less exact than the emulation's (2^-20.5 of a sine, and of a normal more where
+// its radius is small): there four times as much is allowed in single precision.
 
 #include <gtest/gtest.h>
 
@@ -76,10 +79,15 @@ double largest_gradient(const ensyn::NetworkState& state, double beta2, double s
   return std::sqrt(largest / (1 - std::pow(beta2, steps)));
 }
 
+/// The rounding unit of the engine's arithmetic.
+double unit_of(const ensyn::Engine& engine, const Case& test) {
+  if (test.config.precision == Precision::double_precision) return std::ldexp(1.0, -50);
+  const bool emulated = engine.device().find("SIMT emulation") != std::string::npos;
+  return std::ldexp(1.0, emulated ? -21 : -19);
+}
+
 void expect_close(const ensyn::NetworkState& got, const ensyn::NetworkState& want, const Case& test,
-                  const ensyn::AdamConfig& adam, int steps) {
-  const bool single = test.config.precision == Precision::single_precision;
-  const double u = single ? std::ldexp(1.0, -21) : std::ldexp(1.0, -50);
+                  const ensyn::AdamConfig& adam, int steps, double u) {
   const double gradient = largest_gradient(want, adam.beta2, steps);
   const double sum = u * std::sqrt(parity::longest_sum(test.config));
   for (std::size_t l = 0; l < want.layers.size(); ++l) {
@@ -87,7 +95,7 @@ void expect_close(const ensyn::NetworkState& got, const ensyn::NetworkState& wan
     const ensyn::LayerState &a = got.layers[l], &b = want.layers[l];
     const auto tolerance = [&](const std::vector<double>& of) {
       return compare::Tolerance{
-          steps * (4 * u * parity::largest(of) + 2 * adam.learning_rate * sum * gradient / adam.epsilon), 0};
+          steps * (u * parity::largest(of) + 0.5 * adam.learning_rate * sum * gradient / adam.epsilon), 0};
     };
     EXPECT_TRUE(compare::all_close(a.mu, b.mu, tolerance(b.mu)));
     if (!b.phi.empty()) {
@@ -98,10 +106,10 @@ void expect_close(const ensyn::NetworkState& got, const ensyn::NetworkState& wan
   if (!b.empty()) {
     EXPECT_TRUE(compare::all_close(
         a, b,
-        {steps * (4 * u * parity::largest(b) + 2 * adam.learning_rate * sum * gradient / adam.epsilon), 0}));
+        {steps * (u * parity::largest(b) + 0.5 * adam.learning_rate * sum * gradient / adam.epsilon), 0}));
   }
   EXPECT_EQ(got.epoch.examples, want.epoch.examples);
-  EXPECT_NEAR(got.epoch.nll, want.epoch.nll, 64 * u * sum / u * (1 + std::fabs(want.epoch.nll)));
+  EXPECT_NEAR(got.epoch.nll, want.epoch.nll, 2 * sum * (1 + std::fabs(want.epoch.nll)));
 }
 
 void expect_agreement(const Case& test, TrainingMethod method) {
@@ -116,7 +124,8 @@ void expect_agreement(const Case& test, TrainingMethod method) {
     const auto want = states(*cpu, test), got = states(*cuda, test);
     for (std::size_t m = 0; m < want.size(); ++m) {
       SCOPED_TRACE("member " + std::to_string(m));
-      expect_close(got[m], want[m], test, test.config.members[m].adam, static_cast<int>(done));
+      expect_close(got[m], want[m], test, test.config.members[m].adam, static_cast<int>(done),
+                   unit_of(*cuda, test));
     }
   }
 }
