@@ -31,6 +31,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 DOUBLE_ON_PURPOSE = {
     "finish_step": "a few scalars of each network, in the order and precision of the CPU backend",
     "initialize": "runs once, rounds once",
+    "resident_training": "as finish_step, at the end of each step",
     "streamed_training": "as finish_step, at the end of each step",
 }
 

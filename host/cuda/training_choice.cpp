@@ -165,8 +165,9 @@ TrainingChoice choose_training(const PopulationConfig& config, bool pixels, cons
   }
   choice.method = fastest(config, device, choice, streamed.empty(), resident.empty());
   choice.reason = "fastest by the model of bench/README.md";
-  if (!resident.empty()) choice.reason += "; not resident: " + resident;
-  if (!streamed.empty() && streamed != resident) choice.reason += "; not streamed: " + streamed;
+  if (!common.empty()) choice.reason += "; neither resident nor streamed: " + common;
+  if (!resident.empty() && common.empty()) choice.reason += "; not resident: " + resident;
+  if (!streamed.empty() && common.empty()) choice.reason += "; not streamed: " + streamed;
   return choice;
 }
 

@@ -20,6 +20,7 @@
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
 #include "kernels/parameter_update.h"
+#include "kernels/resident_training.h"
 #include "kernels/squared_error.h"
 #include "kernels/streamed_training.h"
 #include "kernels/tile_state.h"
@@ -129,6 +130,27 @@ void add_streamed(Listing& listing) {
   }
 }
 
+/// As above, in single precision, on architectures with clusters.
+void add_resident(Listing& listing) {
+  const Layer layers[] = {{100, 785, 788, 0}, {100, 101, 104, 1}, {10, 101, 104, 2}};
+  for (const bool own_phi : {true, false}) {
+    ResidentProblem problem;
+    problem.tiling = tiling_of(layers, 3);
+    problem.batch = 20;
+    problem.pixels = true;
+    problem.own_phi = own_phi;
+    problem.shared_limit = 227 << 10;
+    ResidentTraining args;
+    args.shape = resident_plan(problem).shape;
+    args.clusters = 1;
+    const LaunchShape shape = resident_training_shape(args);
+    for (const char* pixels : {", true", ", false"}) {
+      listing.add("resident_training", {{90, shape}, {100, shape}},
+                  std::to_string(own_phi ? kOwnPhiFields : kSharedPhiFields) + pixels);
+    }
+  }
+}
+
 template <class T>
 std::vector<std::string> shapes_of(std::string_view type) {
   Listing listing(type);
@@ -158,7 +180,9 @@ std::vector<std::string> shapes_of(std::string_view type) {
 
 int main() {
   std::string separator = "{\n";
-  for (const auto& lines : {shapes_of<float>("float"), shapes_of<double>("double")}) {
+  Listing of_one_type("");
+  add_resident(of_one_type);
+  for (const auto& lines : {shapes_of<float>("float"), shapes_of<double>("double"), of_one_type.lines()}) {
     for (const std::string& line : lines) {
       std::cout << separator << line;
       separator = ",\n";

@@ -37,8 +37,6 @@ std::unique_ptr<Engine> on_cpu(const parity::Case& test, const ensyn::Dataset& d
   return ensyn::cpu::make_cpu_engine(test.config, data, parity::on_cpu());
 }
 
-namespace {
-
 std::unique_ptr<Engine> on_cuda(const parity::Case& test, const ensyn::Dataset& data,
                                 ensyn::TrainingMethod method, const ensyn::cuda::EngineOptions& options) {
   ensyn::ExecutionConfig execution;
@@ -47,16 +45,9 @@ std::unique_ptr<Engine> on_cuda(const parity::Case& test, const ensyn::Dataset& 
   execution.training_method = method;
   return ensyn::cuda::make_cuda_engine(test.config, data, execution, options);
 }
-
-}  // namespace
-
 std::unique_ptr<Engine> on_cuda(const parity::Case& test, const ensyn::Dataset& data,
                                 const ensyn::cuda::EngineOptions& options) {
   return on_cuda(test, data, ensyn::TrainingMethod::graph, options);
-}
-std::unique_ptr<Engine> on_cuda(const parity::Case& test, const ensyn::Dataset& data,
-                                ensyn::TrainingMethod method) {
-  return on_cuda(test, data, method, {});
 }
 
 void train(Engine& engine, const parity::Case& test, std::uint64_t first, std::uint64_t count,

@@ -25,7 +25,8 @@ struct Outcome {
 [[nodiscard]] std::unique_ptr<ensyn::Engine> on_cuda(const parity::Case& test, const ensyn::Dataset& data,
                                                      const ensyn::cuda::EngineOptions& options = {});
 [[nodiscard]] std::unique_ptr<ensyn::Engine> on_cuda(const parity::Case& test, const ensyn::Dataset& data,
-                                                     ensyn::TrainingMethod method);
+                                                     ensyn::TrainingMethod method,
+                                                     const ensyn::cuda::EngineOptions& options = {});
 
 /// Runs steps [first, first + count), epoch by epoch as Population does, at most `stretch` at a time.
 void train(ensyn::Engine& engine, const parity::Case& test, std::uint64_t first, std::uint64_t count,

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <simt/settings.h>
 
+#include <tuple>
+
 #include "cuda/engines.h"
 
 namespace {
@@ -34,19 +36,23 @@ INSTANTIATE_TEST_SUITE_P(Some, RaceTest,
                                            "bytes", "minimal", "odd_sizes"),
                          [](const auto& test) { return std::string(test.param); });
 
-class WholeRaceTest : public ::testing::TestWithParam<const char*> {};
+class WholeRaceTest : public ::testing::TestWithParam<std::tuple<const char*, ensyn::TrainingMethod>> {};
 
 TEST_P(WholeRaceTest, FindsNone) {
-  const parity::Case test = parity::case_named(GetParam(), Precision::single_precision);
+  const parity::Case test = parity::case_named(std::get<0>(GetParam()), Precision::single_precision);
   const ensyn::Dataset data = parity::make_data(test);
-  const auto cuda = engines::on_cuda(test, data, ensyn::TrainingMethod::streamed);
+  const auto cuda = engines::on_cuda(test, data, std::get<1>(GetParam()));
   engines::train(*cuda, test, 0, 3);
   EXPECT_GT(cuda->epoch_sums(0).nll, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Some, WholeRaceTest,
-                         ::testing::Values("population_own_order", "bytes", "wide_batch_21"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Some, WholeRaceTest,
+    ::testing::Combine(::testing::Values("population_own_order", "bytes", "wide_batch_21", "input_785"),
+                       ::testing::Values(ensyn::TrainingMethod::streamed, ensyn::TrainingMethod::resident)),
+    [](const auto& test) {
+      return std::string(std::get<0>(test.param)) + "_" + std::string(name(std::get<1>(test.param)));
+    });
 
 TEST(RaceTest, FindsNoneAroundCublas) {
   const parity::Case test = parity::case_named("population", Precision::single_precision);

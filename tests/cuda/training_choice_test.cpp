@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "ensyn/error.h"
 #include "host/cuda/whole_training.h"
@@ -17,6 +18,7 @@ using ensyn::TrainingMethod;
 using ensyn::cuda::choose_training;
 using ensyn::cuda::DeviceInfo;
 using ensyn::cuda::TrainingChoice;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 DeviceInfo device(int major = 9, int minor = 0) {
@@ -34,35 +36,71 @@ PopulationConfig population(std::size_t networks) {
   return config;
 }
 
-TrainingChoice automatic(const PopulationConfig& config, const DeviceInfo& on = device()) {
-  return choose_training(config, true, on, TrainingMethod::automatic);
+/// On a device that runs so many clusters, of whatever size.
+TrainingChoice choose(const PopulationConfig& config, const DeviceInfo& on, TrainingMethod method,
+                      int clusters = 8) {
+  return choose_training(config, true, on, method, [=](const auto& /*training*/) { return clusters; });
+}
+TrainingChoice automatic(const PopulationConfig& config, const DeviceInfo& on = device(), int clusters = 8) {
+  return choose(config, on, TrainingMethod::automatic, clusters);
 }
 
-TEST(TrainingChoice, ManySmallNetworksAreStreamed) {
+TEST(TrainingChoice, ThePapersNetworksAreResidentWhereClustersAre) {
+  for (const std::size_t networks : {1, 30, 240}) {
+    const TrainingChoice choice = automatic(population(networks));
+    EXPECT_EQ(choice.method, TrainingMethod::resident);
+    EXPECT_EQ(choice.reason, "fastest by the model of bench/README.md");
+    EXPECT_EQ(choice.own_phi.resident.cluster, 16);
+    EXPECT_EQ(choice.own_phi.clusters, 8);
+    EXPECT_EQ(choice.shared_phi.resident.cluster, 0) << "there is none of the other kind";
+  }
   PopulationConfig config = population(240);
-  const TrainingChoice heterogeneous = automatic(config);
-  EXPECT_EQ(heterogeneous.method, TrainingMethod::streamed);
-  EXPECT_THAT(heterogeneous.reason, HasSubstr("bench/README.md"));
-  EXPECT_GT(heterogeneous.own_phi.warps, 0);
-  EXPECT_EQ(heterogeneous.shared_phi.warps, 0) << "there is none of the other kind";
   config.members[0].noise = ensyn::NoiseKind::per_layer;
-  EXPECT_GT(automatic(config).shared_phi.warps, 0);
+  EXPECT_EQ(automatic(config).shared_phi.resident.cluster, 16);
 }
 
-TEST(TrainingChoice, OneNetworkIsSpreadOverTheDevice) {
-  const TrainingChoice choice = automatic(population(1));
-  EXPECT_EQ(choice.method, TrainingMethod::graph);
-  EXPECT_THAT(choice.reason, HasSubstr("1 networks of this size do not fill the device"));
+TEST(TrainingChoice, ManyAreStreamedWhereClustersAreNotAndFewAreSpreadOverTheDevice) {
+  for (const auto& on : {std::pair{device(), 0}, std::pair{device(8), 8}}) {
+    const TrainingChoice many = automatic(population(240), on.first, on.second);
+    EXPECT_EQ(many.method, TrainingMethod::streamed);
+    EXPECT_GT(many.own_phi.streamed.warps, 0);
+    EXPECT_THAT(many.reason, HasSubstr("not resident: "));
+    EXPECT_THAT(many.reason, HasSubstr(on.second == 0 ? "runs no cluster of 16 blocks" : "capability 9.0"));
+    EXPECT_EQ(automatic(population(1), on.first, on.second).method, TrainingMethod::graph);
+  }
 }
 
 TEST(TrainingChoice, WhatIsAskedForIsTaken) {
-  for (const TrainingMethod method : {TrainingMethod::graph, TrainingMethod::streamed}) {
+  for (const TrainingMethod method :
+       {TrainingMethod::graph, TrainingMethod::streamed, TrainingMethod::resident}) {
     for (const std::size_t networks : {1, 240}) {
-      const TrainingChoice choice = choose_training(population(networks), true, device(), method);
+      const TrainingChoice choice = choose(population(networks), device(), method);
       EXPECT_EQ(choice.method, method);
       EXPECT_EQ(choice.reason, "asked for");
     }
   }
+}
+
+TEST(TrainingChoice, ResidentIsRefusedInItsOwnWords) {
+  PopulationConfig config = population(3);
+  const auto refused = [&](int clusters, const std::string& why) {
+    try {
+      static_cast<void>(choose(config, device(), TrainingMethod::resident, clusters));
+      ADD_FAILURE() << "was taken";
+    } catch (const ensyn::ConfigError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("training_method resident does not take these networks: "));
+      EXPECT_THAT(error.what(), HasSubstr(why));
+    }
+  };
+  refused(0, "the device runs no cluster of 16 blocks with ");
+  config.precision = ensyn::Precision::double_precision;
+  refused(8, "single precision");
+  config.precision = ensyn::Precision::single_precision;
+  config.batch = 23;
+  refused(8, "minibatches of 23 examples, of which a cluster takes 22 at most");
+  config.batch = 20;
+  config.architecture.sizes = {784, 1000, 10};
+  refused(8, "no cluster of up to 16 blocks holds");
 }
 
 /// Something that streaming does not take, and what is said of it.
@@ -115,17 +153,17 @@ TEST_P(TrainingRefusalTest, SaysWhy) {
   refusal.change(config);
   const TrainingChoice choice = automatic(config, refusal.on);
   EXPECT_EQ(choice.method, TrainingMethod::graph);
-  EXPECT_THAT(choice.reason, HasSubstr("not streamed: "));
+  EXPECT_THAT(choice.reason, AnyOf(HasSubstr("not streamed: "), HasSubstr("nor streamed: ")));
   EXPECT_THAT(choice.reason, HasSubstr(refusal.text));
   try {
-    static_cast<void>(choose_training(config, true, refusal.on, TrainingMethod::streamed));
+    static_cast<void>(choose(config, refusal.on, TrainingMethod::streamed));
     FAIL() << "was taken";
   } catch (const ensyn::ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("training_method streamed does not take these networks: "));
     EXPECT_THAT(error.what(), HasSubstr(refusal.text));
-    EXPECT_THAT(error.what(), HasSubstr("; use graph, or auto"));
+    EXPECT_THAT(error.what(), HasSubstr("; use another, or auto"));
   }
-  EXPECT_EQ(choose_training(config, true, refusal.on, TrainingMethod::graph).method, TrainingMethod::graph);
+  EXPECT_EQ(choose(config, refusal.on, TrainingMethod::graph).method, TrainingMethod::graph);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TrainingRefusalTest, ::testing::ValuesIn(refusals()),

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <simt/settings.h>
 
+#include <tuple>
+
 #include "cuda/engines.h"
 #include "ensyn/error.h"
 
@@ -13,9 +15,10 @@ namespace {
 using ensyn::Precision;
 using ensyn::TrainingMethod;
 using parity::Case;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
-class WholeOrdersTest : public ::testing::TestWithParam<const char*> {
+class WholeOrdersTest : public ::testing::TestWithParam<std::tuple<const char*, TrainingMethod>> {
  protected:
   void TearDown() override { simt::settings().order = before_.order, simt::settings().seed = before_.seed; }
 
@@ -23,12 +26,13 @@ class WholeOrdersTest : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(WholeOrdersTest, GiveTheSameBits) {
-  const Case test = parity::case_named(GetParam(), Precision::single_precision);
+  const auto& [name_of_case, method] = GetParam();
+  const Case test = parity::case_named(name_of_case, Precision::single_precision);
   const ensyn::Dataset data = parity::make_data(test);
-  const auto run = [&](simt::Order order, std::uint64_t seed) {
+  const auto run = [&, method = method](simt::Order order, std::uint64_t seed) {
     simt::settings().order = order;
     simt::settings().seed = seed;
-    const auto engine = engines::on_cuda(test, data, TrainingMethod::streamed);
+    const auto engine = engines::on_cuda(test, data, method);
     engines::train(*engine, test, 0, 5);
     return engines::states(*engine, test);
   };
@@ -38,9 +42,13 @@ TEST_P(WholeOrdersTest, GiveTheSameBits) {
     engines::expect_equal(run(simt::Order::kShuffled, seed), reference);
 }
 
-INSTANTIATE_TEST_SUITE_P(Some, WholeOrdersTest,
-                         ::testing::Values("population_own_order", "bytes", "four_layers"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Some, WholeOrdersTest,
+    ::testing::Combine(::testing::Values("population_own_order", "bytes", "four_layers", "input_785"),
+                       ::testing::Values(TrainingMethod::streamed, TrainingMethod::resident)),
+    [](const auto& test) {
+      return std::string(std::get<0>(test.param)) + "_" + std::string(name(std::get<1>(test.param)));
+    });
 
 std::unique_ptr<ensyn::Engine> engine_of(const Case& test, TrainingMethod method) {
   return engines::on_cuda(test, parity::make_data(test), method);
@@ -49,13 +57,13 @@ std::unique_ptr<ensyn::Engine> engine_of(const Case& test, TrainingMethod method
 TEST(EnginesMethod, IsSaidWithItsReason) {
   const Case many = parity::case_named("population", Precision::single_precision);
   const ensyn::TrainingInfo chosen = engine_of(many, TrainingMethod::automatic)->training();
-  EXPECT_EQ(chosen.method, "streamed");
+  EXPECT_THAT(chosen.method, AnyOf("resident", "streamed"));
   EXPECT_THAT(chosen.reason, HasSubstr("fastest"));
-  const ensyn::TrainingInfo one =
-      engine_of(parity::case_named("paper", Precision::single_precision), TrainingMethod::automatic)
+  const ensyn::TrainingInfo wide =
+      engine_of(parity::case_named("binomial_of_5", Precision::single_precision), TrainingMethod::automatic)
           ->training();
-  EXPECT_EQ(one.method, "graph");
-  EXPECT_THAT(one.reason, HasSubstr("do not fill the device"));
+  EXPECT_EQ(wide.method, "graph");
+  EXPECT_THAT(wide.reason, HasSubstr("neither resident nor streamed"));
   const ensyn::TrainingInfo asked = engine_of(many, TrainingMethod::graph)->training();
   EXPECT_EQ(asked.method, "graph");
   EXPECT_EQ(asked.reason, "asked for");

@@ -94,15 +94,30 @@ TEST_P(WholeWaysTest, EachMemberAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WholeWaysTest,
-                         ::testing::Values(Way{"population", TrainingMethod::streamed},
-                                           Way{"population_own_order", TrainingMethod::streamed},
-                                           Way{"bytes", TrainingMethod::streamed},
-                                           Way{"four_layers", TrainingMethod::streamed},
-                                           Way{"regression_population", TrainingMethod::streamed}),
-                         [](const auto& test) {
-                           return test.param.name + "_" + std::string(name(test.param.method));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, WholeWaysTest,
+    ::testing::Values(
+        Way{"population", TrainingMethod::streamed}, Way{"population_own_order", TrainingMethod::streamed},
+        Way{"bytes", TrainingMethod::streamed}, Way{"four_layers", TrainingMethod::streamed},
+        Way{"regression_population", TrainingMethod::streamed}, Way{"population", TrainingMethod::resident},
+        Way{"population_own_order", TrainingMethod::resident}, Way{"bytes", TrainingMethod::resident},
+        Way{"four_layers", TrainingMethod::resident}, Way{"regression_population", TrainingMethod::resident},
+        Way{"input_785", TrainingMethod::resident}),
+    [](const auto& test) { return test.param.name + "_" + std::string(name(test.param.method)); });
+
+TEST(Clusters, AreAsManyAsTheyMay) {
+  const Case test = with_streams("population");
+  const Dataset data = parity::make_data(test);
+  const auto run = [&](int clusters) {
+    ensyn::cuda::EngineOptions options;
+    options.clusters = clusters;
+    const auto engine = engines::on_cuda(test, data, TrainingMethod::resident, options);
+    train(*engine, test, 0, kSteps);
+    return states(*engine, test);
+  };
+  const std::vector<NetworkState> reference = run(1);
+  for (const int clusters : {2, 3, 100}) expect_equal(run(clusters), reference);
+}
 
 TEST(WholeDivergence, NamesMemberAndStepAsTheCpuDoes) {
   Case test = parity::case_named("population", Precision::single_precision);
@@ -116,10 +131,11 @@ TEST(WholeDivergence, NamesMemberAndStepAsTheCpuDoes) {
     }
     return std::pair(-1, std::uint64_t{0});
   };
-  const auto cpu = engines::on_cpu(test, data), cuda = engines::on_cuda(test, data, TrainingMethod::streamed);
+  const auto cpu = engines::on_cpu(test, data);
   const auto want = divergence(*cpu);
   EXPECT_EQ(want.first, 3);
-  EXPECT_EQ(divergence(*cuda), want);
+  for (const TrainingMethod method : {TrainingMethod::streamed, TrainingMethod::resident})
+    EXPECT_EQ(divergence(*engines::on_cuda(test, data, method)), want);
 }
 
 }  // namespace

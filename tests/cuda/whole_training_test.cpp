@@ -112,11 +112,12 @@ void expect_close(const ensyn::NetworkState& got, const ensyn::NetworkState& wan
   EXPECT_NEAR(got.epoch.nll, want.epoch.nll, 2 * sum * (1 + std::fabs(want.epoch.nll)));
 }
 
-void expect_agreement(const Case& test, TrainingMethod method) {
+void expect_agreement(const Case& test, TrainingMethod method,
+                      const std::vector<std::uint64_t>& goals = {1, 2, 10}) {
   const ensyn::Dataset data = parity::make_data(test);
   const auto cpu = engines::on_cpu(test, data), cuda = engines::on_cuda(test, data, method);
   std::uint64_t done = 0;
-  for (const std::uint64_t goal : {1U, 2U, 10U}) {
+  for (const std::uint64_t goal : goals) {
     SCOPED_TRACE("after " + std::to_string(goal) + " steps");
     train(*cpu, test, done, goal - done);
     train(*cuda, test, done, goal - done);
@@ -138,6 +139,30 @@ TEST_P(ResidentTest, AgreesWithTheCpuToRounding) {
   expect_agreement(GetParam(), TrainingMethod::resident);
 }
 
+/// The paper's architecture, with sixteen blocks to a cluster, and one that takes two and shares its last
+/// rows and layers otherwise.
+class LargerTest : public ::testing::TestWithParam<TrainingMethod> {};
+TEST_P(LargerTest, AgreesWithTheCpuToRounding) {
+  for (const std::vector<int>& sizes :
+       {std::vector<int>{784, 100, 100, 10}, {130, 70, 33}, {300, 120, 60, 17}}) {
+    SCOPED_TRACE(std::to_string(sizes[0]) + " inputs");
+    Case test = parity::case_named("bytes", Precision::single_precision);
+    test.config.architecture.sizes = sizes;
+    test.config.batch = 20;
+    ensyn::NetworkConfig member = test.config.members.front();
+    member.adam.epsilon = 1;
+    member.mu_range = 0.1;
+    member.sigma_init = 0.05;
+    test.config.members = {member, member};
+    test.config.members[1].noise = ensyn::NoiseKind::homogeneous;
+    ASSERT_TRUE(is_taken(test, GetParam()));
+    expect_agreement(test, GetParam(), {1, 3});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LargerTest,
+                         ::testing::Values(TrainingMethod::streamed, TrainingMethod::resident),
+                         [](const auto& test) { return std::string(ensyn::name(test.param)); });
 INSTANTIATE_TEST_SUITE_P(All, WholeTrainingTest, ::testing::ValuesIn(tame_cases(TrainingMethod::streamed)),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(All, ResidentTest, ::testing::ValuesIn(tame_cases(TrainingMethod::resident)),

@@ -197,13 +197,13 @@ class Usage(DriverTest):
         self.assertEqual(self.names(), [])
 
     def test_training_methods_are_of_cuda_devices(self):
-        self.fail_with(2, ["--training-method", "auto", "graph", "streamed"],
+        self.fail_with(2, ["--training-method", "auto", "graph", "streamed", "resident"],
                        "train", *SMALL, "--training-method", "quick")
         on_cpu = ["--device", "cpu"]
         if not json.loads(self.succeed("info", "--json"))["cuda_devices"]:
             on_cpu = []  # where the CPU is what `auto` picks
         for device in [["--device", "cpu"], on_cpu]:
-            for method in ["graph", "streamed"]:
+            for method in ["graph", "streamed", "resident"]:
                 for command in [["train", *SMALL], ["sweep", *SMALL, "--noise", "homogeneous"]]:
                     self.fail_with(2, [f"--training-method {method}", "CPU", "auto"],
                                    *command, "--quiet", "--overwrite", *device, "--training-method", method)
