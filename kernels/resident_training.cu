@@ -28,9 +28,14 @@
 namespace ensyn::kernels {
 namespace {
 
+constexpr int kThreads = 32 * kResidentWarps;
+
+// Architectures without clusters have no such group either, nor a use for what is made with it.
+#if ENSYN_CLUSTERS
+
 namespace cg = cooperative_groups;
 
-constexpr int kThreads = 32 * kResidentWarps, kN = kResidentExampleTiles;
+constexpr int kN = kResidentExampleTiles;
 
 /// What a thread knows of its block and network.
 struct Block {
@@ -883,6 +888,8 @@ __device__ inline void train(const Block& block, const cg::cluster_group& cluste
     of.progress[block.network] = progress;
   }
 }
+
+#endif
 
 /// kFields: of a tile. Networks are taken from the queue by whichever cluster is free.
 template <int kFields, bool kPixels>
