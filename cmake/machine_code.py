@@ -9,8 +9,8 @@ each finding, when
   - a kernel has a stack, or spills registers, or reads or writes local memory otherwise;
   - a kernel that is not instantiated for double computes in double, except those of DOUBLE_ON_PURPOSE;
   - a kernel lacks one of the architectures, an object has no kernel, or an exception excuses nothing;
-  - the host's launch shapes (tests/build/launch_shapes.cpp) do not fit the kernels, or a kernel does something on an
-    architecture on which it is never launched.
+  - the host's launch shapes (tests/build/launch_shapes.cpp) do not fit the kernels or the device, or a kernel does
+    something on an architecture on which it is never launched.
 The stamp is written when nothing is found, and the check not repeated while nothing is newer. With an empty --cuobjdump
 the status is 77, which ctest reads as skipped, or 1 where ENSYN_REQUIRE_MACHINE_CODE=1.
 """
@@ -235,6 +235,9 @@ def shape_findings(codes: Codes, shapes: Shapes) -> List[str]:
         threads = shape["threads"] if shape else 0
         if 0 < code.threads < threads:
             found.append(f"{kernel} sm_{architecture}: launched with {threads} threads, made for {code.threads}")
+        limits = LIMITS.get(number_of(architecture))
+        if shape and limits and resident_blocks(limits, code.registers, threads, shape["shared"] + code.shared) == 0:
+            found.append(f"{kernel} sm_{architecture}: no block of {threads} threads and {shape['shared']} bytes fits")
         if shape is None and code.shared == 0 and code.count(SHARED) > 0:
             found.append(f"{kernel} sm_{architecture}: dynamic shared memory, but no launch shape")
         if kernel in shapes and shape is None and code.count() > MOST_OF_EMPTY:

@@ -211,6 +211,10 @@ class Findings(unittest.TestCase):
         codes["f<float>", "90a"].threads = 256
         self.assertEqual(findings(), ["f<float> sm_90a: launched with 512 threads, made for 256"])
         codes["f<float>", "90a"].threads = 512
+        shapes["f<float>"]["80"]["shared"] = 164 << 10
+        self.assertEqual(findings(), ["f<float> sm_80: no block of 256 threads and 167936 bytes fits"])
+        shapes["f<float>"]["80"]["shared"] = 163 << 10
+        self.assertEqual(findings(), [])
         empty.opcodes["NOP"] = 40
         self.assertEqual(findings(), ["f<float> sm_75: 42 instructions, but never launched there"])
 
