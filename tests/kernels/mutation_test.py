@@ -29,6 +29,13 @@ class Mutant:
     tests: str  # gtest filter
     unit: str = ""  # kernel to compile, where `file` is a header
     variant: str = "plain"
+    level: str = "-O1"  # of optimisation
+
+
+def whole(name, file, text, replacement, cases="pixels", tests="WholeNetworkSingleTest", **others):
+    """A mutant of what trains whole networks, which is long to compile."""
+    return Mutant(name, file, text, replacement, "All/{0}.*/{1}:All/{0}.*/{1}_shared".format(tests, cases),
+                  "" if file.endswith(".cu") else "streamed_training.cu", level="-O0", **others)
 
 
 FORWARD = "NoisyForwardTest/0.*"
@@ -42,9 +49,11 @@ INITIALIZE = "InitializeTest/0.*"
 STATISTICS = "GradientStatisticsTest/0.*"
 MATERIALIZE = "MaterializeTest/0.*"
 DENSE = "DenseTest/0.*"
+TILES = "TileStateTest/0.*"
 
 BARRIER = "    __syncthreads();\n"
 HALVES = "for (int n = kLanes / 2; n >= 1; n /= 2) sum = sum"
+SOFTMAX_HALVES = HALVES.replace("kLanes", "kSoftmaxLanes")
 
 MUTANTS = [
     # Barriers and buffers.
@@ -112,8 +121,10 @@ MUTANTS = [
     # Sums and formulas.
     Mutant("bias input 0", "noisy_forward.cu", "columns - 1 ? T(1) : x", "columns - 1 ? T(0) : x", FORWARD),
     Mutant("forward adds half of the lanes", "noisy_forward.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), FORWARD),
-    Mutant("loss adds half of the lanes", "cross_entropy.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), LOSS),
-    Mutant("ties go to the higher class", "cross_entropy.cu", "other_best < best", "other_best > best", LOSS),
+    Mutant("loss adds half of the lanes", "device/softmax.h", SOFTMAX_HALVES, SOFTMAX_HALVES.replace("/ 2;", "/ 4;", 1),
+           LOSS, "cross_entropy.cu"),
+    Mutant("ties go to the higher class", "device/softmax.h", "other_best < best", "other_best > best", LOSS,
+           "cross_entropy.cu"),
     Mutant("squares add half of the lanes", "squared_error.cu", HALVES, HALVES.replace("/ 2;", "/ 4;", 1), SQUARES),
     Mutant("targets of another example", "squared_error.cu", "args.targets + example_of(args.inputs, network, step, args.batch, b) *",
            "args.targets + std::int64_t{b} *", SQUARES),
@@ -132,6 +143,90 @@ MUTANTS = [
     Mutant("Adam's rates not advanced", "finish_step.cu", "    progress.adam = rates_of(constants, progress.step);\n",
            "", FINISH),
     Mutant("divergence not noted", "finish_step.cu", "    progress.diverged_at = progress.step;\n", "", FINISH),
+    # Tiles.
+    Mutant("an element beyond the layer in a tile", "tile_state.cu",
+           "column + j < layer.columns;", "column + j <= layer.columns;", TILES),
+    Mutant("upper and lower row of a quad swapped", "tile_state.cu", "tile[2 * i + j]", "tile[2 * (1 - i) + j]", TILES),
+    Mutant("moments of phi into tiles as those of mu", "tile_state.cu", "parameters.phi, parameters.phi_moment1,",
+           "parameters.phi, parameters.mu_moment1,", TILES),
+    # Whole networks: products.
+    whole("split forward product without the lower weights", "device/tile_product.h",
+          "    tensor_product(c, a.low, high);\n", "", "numbers"),
+    whole("split product without the lower inputs", "device/tile_product.h",
+          "    tensor_product(c, a.high, low);\n", "",
+          "numbers"),
+    whole("pixels' product without the lower weights", "device/tile_product.h",
+          "    tensor_product(c, a.low, b);\n", ""),
+    whole("pixels' product without the higher weights", "device/tile_product.h",
+          "    tensor_product(c, a.high, b);\n", ""),
+    whole("backward operand not transposed", "device/tile_product.h",
+          "a.set(1, w.of[0][1]), a.set(2, w.of[1][0])", "a.set(1, w.of[1][0]), a.set(2, w.of[0][1])"),
+    whole("sums of one warp alone", "streamed_training.cu", "w < sharers.warps; ++w", "w < 1; ++w"),
+    # Pixels and biases.
+    whole("no shift of pixels forward", "streamed_training.cu", "detail::fused(ones, inputs.shift, bias)", "bias"),
+    whole("no bias beside pixels", "streamed_training.cu", "detail::fused(ones, inputs.shift, bias)",
+          "ones * inputs.shift"),
+    whole("no shift of pixels in the gradient", "streamed_training.cu", "T(1) : inputs.shift;", "T(1) : T(0);"),
+    whole("bias column's gradient as a pixel's", "streamed_training.cu",
+          "is_bias ? T(1) : inputs.shift", "inputs.shift"),
+    whole("no input of hidden biases", "streamed_training.cu",
+          "!block.is_last(l) ? T(1) : T(0);", "false ? T(1) : T(0);"),
+    whole("pixels of another example", "device/whole_network.h",
+          "bytes + minibatch.example(b) * features + at", "bytes + std::int64_t{b} * features + at"),
+    whole("labels of another example", "device/whole_network.h", "of.labels[minibatch.example(b)]", "of.labels[b]"),
+    whole("targets of another example", "device/whole_network.h", "of.targets + minibatch.example(example) *",
+          "of.targets + std::int64_t{example} *", "targets"),
+    # Noise and sigma.
+    whole("gradient with the next step's noise", "streamed_training.cu",
+          "next.step_and_stream - 1", "next.step_and_stream"),
+    whole("backward with the next step's noise", "streamed_training.cu",
+          "source = noise_source(block.constants, pass.step,", "source = noise_source(block.constants, pass.step + 1,"),
+    whole("sine and cosine swapped", "device/tile_math.h",
+          "radius * special::sine(angle), radius * special::cosine(angle)",
+          "radius * special::cosine(angle), radius * special::sine(angle)"),
+    whole("backward with sigma of the row above", "streamed_training.cu", "sigmas[min(row + 1, last)]",
+          "sigmas[min(row, last)]"),
+    whole("forward with sigma of the layer above's row", "streamed_training.cu",
+          "block.part(block.args.shape.sigmas)[of_all]", "block.part(block.args.shape.sigmas)[r]"),
+    whole("a layer's phi for the first layer's rows", "device/whole_network.h",
+          "{tiling.layers[group].first_row, ", "{0, "),
+    whole("a phi divided by another's size", "device/whole_network.h", "of.groups[constants.first_group + group]",
+          "of.groups[group]"),
+    # Activation, update and the step's end.
+    whole("activations without ReLU", "streamed_training.cu",
+          "if (!block.is_last(l)) value = detail::relu(value);", ""),
+    whole("backward without its ReLU mask", "streamed_training.cu",
+          "k < below.layer.rows && detail::less(T(0), activations[b * stride + k])", "k < below.layer.rows"),
+    whole("mu goes up the gradient where phi is shared", "device/tile_math.h", "-rates.step_size * x.moment1",
+          "rates.step_size * x.moment1"),
+    whole("mu goes up the gradient", "device/tile_math.h", "fused(x.moment1 * dy, both, x.value)",
+          "fused(-x.moment1 * dy, both, x.value)"),
+    whole("denominators of mu and phi swapped", "device/tile_math.h",
+          "x.moment1 * dy, both, x.value);\n  y.value = detail::fused(y.moment1 * dx",
+          "x.moment1 * dx, both, x.value);\n  y.value = detail::fused(y.moment1 * dy"),
+    whole("moments of phi swapped", "device/tile_update.h",
+          "field[4].of[i] = phi.moment1, field[5].of[i] = phi.moment2",
+          "field[4].of[i] = phi.moment2, field[5].of[i] = phi.moment1"),
+    whole("sigma's derivative that of positive phi", "device/tile_math.h", "phi < 0 ? e * reciprocal : reciprocal",
+          "reciprocal"),
+    whole("costs with the wrong sign", "device/tile_math.h", "fused(term.weight, power, sum)",
+          "fused(-term.weight, power, sum)"),
+    whole("examples not counted", "device/whole_network.h",
+          "  progress.examples += static_cast<std::uint64_t>(batch);\n", ""),
+    whole("rates of the first step for all", "streamed_training.cu",
+          "block.progress().adam = rates_of(block.constants, pass.step);",
+          "block.progress().adam = rates_of(block.constants, first);"),
+    whole("double precision: mu goes up the gradient", "device/tile_math.h",
+          "x.moment2, g, rates);\n}\n\n/// One step of Adam on mu",
+          "x.moment2, -g, rates);\n}\n\n/// One step of Adam on mu", tests="WholeNetworkDoubleTest"),
+    # Shared memory.
+    whole("one place for two tiles on their way", "streamed_training.cu", "number % kSlots", "number % 1", "wide"),
+    whole("tiles taken before they are there", "streamed_training.cu", "    copies_.wait();\n", ""),
+    whole("backward without its first barrier", "streamed_training.cu",
+          "    store_sums<T, kN>(block, sums, 0);\n    __syncthreads();\n", "    store_sums<T, kN>(block, sums, 0);\n",
+          variant="race"),
+    whole("forward without its first barrier", "streamed_training.cu",
+          "block, noise_sums, 1);\n    __syncthreads();\n", "block, noise_sums, 1);\n", variant="race"),
 ]
 
 
@@ -192,7 +287,7 @@ def try_mutant(args, mutant, folder):
     changed = folder / "kernels" / unit
     source = changed if changed.exists() else args.source / "kernels" / unit
     # The folder of the copy comes first in the search path, so that a changed header is found there.
-    built = run(command[:1] + ["-I", str(folder)] + command[1:] + ["-O1", "-w", "-c", str(source), "-o",
+    built = run(command[:1] + ["-I", str(folder)] + command[1:] + [mutant.level, "-w", "-c", str(source), "-o",
                                                                     str(folder / "kernel.o")], cwd=directory)
     if built.returncode != 0:
         raise Failure("{} does not compile:\n{}".format(mutant.name, built.stdout))

@@ -25,7 +25,8 @@ struct Case {
   bool own_phi = true;
   Source source = Source::bytes;
   Order order = Order::shared;
-  bool gaussian = false;  ///< likelihood
+  bool gaussian = false;     ///< likelihood
+  bool fetch_early = false;  ///< as in StreamedShape
 };
 
 /// Rows and columns with and without padding, pixels in words and one by one, few and many examples.
@@ -39,6 +40,8 @@ std::vector<Case> cases() {
           {"one_layer", {9, 17}, 3, true, Source::floats},
           {"many_examples", {12, 18, 5}, 33},
           {"many_examples_shared", {12, 18, 5}, 33, false},
+          {"wide", {200, 33, 4}, 3, true, Source::bytes, Order::shared, false, true},
+          {"wide_shared", {200, 33, 4}, 3, false, Source::bytes, Order::shared, false, true},
           {"targets", {7, 20, 18}, 4, true, Source::floats, Order::shared, true}};
 }
 
@@ -235,6 +238,7 @@ class Bench {
     problem.shared_limit = 227 << 10;
     const StreamedPlan plan = streamed_plan(problem);
     EXPECT_EQ(plan.problem, "");
+    EXPECT_EQ(plan.shape.fetch_early, case_.fetch_early);
     return plan.shape;
   }
 
