@@ -72,6 +72,8 @@ void add_whole(const Setup& setup) {
     add("from_tiles", [=] { return from_tiles<T>(setup, noise); });
     if (streamed_problem<T>(setup, noise).empty())
       add("streamed_training", [=] { return streamed_training<T>(setup, noise); });
+    if (sizeof(T) == sizeof(float) && resident_problem(setup, noise).empty())
+      add("resident_training", [=] { return resident_training(setup, noise); });
   }
 }
 

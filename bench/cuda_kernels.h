@@ -52,6 +52,9 @@ template <class T>
 /// Whole steps, several in one launch.
 template <class T>
 [[nodiscard]] Problem streamed_training(const Setup& setup, ensyn::NoiseKind noise);
+/// As these, in single precision.
+[[nodiscard]] std::string resident_problem(const Setup& setup, ensyn::NoiseKind noise);
+[[nodiscard]] Problem resident_training(const Setup& setup, ensyn::NoiseKind noise);
 
 [[nodiscard]] bool has_curand();
 /// As many normals from cuRAND's host API (Philox) as `materialize_noise` of that layer makes.

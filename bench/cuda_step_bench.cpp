@@ -224,8 +224,8 @@ void register_steps(const Case& c) {
 /// Every method, and the one that is chosen.
 void register_methods(const Case& of) {
   Case c = of;
-  for (const TrainingMethod method :
-       {TrainingMethod::graph, TrainingMethod::streamed, TrainingMethod::automatic}) {
+  for (const TrainingMethod method : {TrainingMethod::graph, TrainingMethod::streamed,
+                                      TrainingMethod::resident, TrainingMethod::automatic}) {
     c.method = method;
     register_steps(c);
   }

@@ -9,6 +9,7 @@
 #include "cuda_kernels.h"
 #include "host/cpu/cpu_engine.h"
 #include "host/cuda/runtime.h"
+#include "kernels/resident_training.h"
 #include "kernels/streamed_training.h"
 #include "kernels/tile_state.h"
 
@@ -116,20 +117,23 @@ std::uint64_t steps_of_launch() {
   return is_emulation() ? 2 : 20;
 }
 
-template <class T>
-kernels::StreamedPlan plan_of(const Setup& setup, NoiseKind noise) {
-  const std::vector<ensyn::cuda::DeviceInfo> devices = ensyn::cuda::list_devices().usable;
-  const ensyn::cuda::DeviceInfo& device = devices.at(0);
-  kernels::StreamedPlan plan;
-  if (!kernels::trains_whole_networks(device.major, device.minor)) {
-    plan.problem = "not made for this device";
-    return plan;
-  }
+ensyn::cuda::DeviceInfo this_device() {
+  return ensyn::cuda::list_devices().usable.at(0);
+}
+
+kernels::Tiling tiling_of(const Setup& setup) {
   ensyn::Architecture architecture;
   architecture.sizes = setup.sizes;
   const std::vector<kernels::Layer> layers = ensyn::cuda::device_layers(architecture);
+  return kernels::tiling_of(layers.data(), static_cast<int>(layers.size()));
+}
+
+template <class T>
+kernels::StreamedPlan streamed_plan_of(const Setup& setup, NoiseKind noise) {
+  const ensyn::cuda::DeviceInfo device = this_device();
+  if (!kernels::trains_whole_networks(device.major, device.minor)) return {{}, "not made for this device"};
   kernels::StreamedProblem problem;
-  problem.tiling = kernels::tiling_of(layers.data(), static_cast<int>(layers.size()));
+  problem.tiling = tiling_of(setup);
   problem.batch = setup.batch;
   problem.pixels = true;
   problem.single = sizeof(T) == sizeof(float);
@@ -139,10 +143,24 @@ kernels::StreamedPlan plan_of(const Setup& setup, NoiseKind noise) {
   return kernels::streamed_plan(problem);
 }
 
+kernels::ResidentPlan resident_plan_of(const Setup& setup, NoiseKind noise) {
+  const ensyn::cuda::DeviceInfo device = this_device();
+  if (device.major < 9 || !kernels::trains_whole_networks(device.major, device.minor))
+    return {{}, "not made for this device"};
+  kernels::ResidentProblem problem;
+  problem.tiling = tiling_of(setup);
+  problem.batch = setup.batch;
+  problem.pixels = true;
+  problem.own_phi = has_own_phi(noise);
+  problem.shared_limit = device.shared_bytes;
+  return kernels::resident_plan(problem);
+}
+
+/// Networks that one launch trains.
 template <class T>
-struct StreamedBed {
+struct WholeBed {
   // With an epsilon of 1 the result is as exact as the sums.
-  StreamedBed(const Setup& setup, NoiseKind noise)
+  WholeBed(const Setup& setup, NoiseKind noise)
       : tiles(setup, noise, 1), members(static_cast<std::size_t>(setup.networks), "the networks' numbers") {
     const Layers<T>& layers = tiles.layers;
     std::vector<int> all;
@@ -153,8 +171,6 @@ struct StreamedBed {
         ensyn::minibatch_order(layers.config.data_seed, 0, 0, layers.data.size());
     ensyn::cuda::copy_to_device<std::uint32_t>(layers.order.data(), order, stream().get());
     stream().wait();
-    args.shape = plan_of<T>(setup, noise).shape;
-    kernels::TiledTraining<T>& of = args.of;
     of.networks = setup.networks;
     of.members = members.data();
     of.own_phi = tiles.own_phi;
@@ -173,7 +189,7 @@ struct StreamedBed {
 
   TileBed<T> tiles;
   ensyn::cuda::DeviceBuffer<int> members;
-  kernels::StreamedTraining<T> args;
+  kernels::TiledTraining<T> of;
 };
 
 /// The compared networks alone, on the CPU, where B/N is of the data set as it is: costs make up for it.
@@ -209,11 +225,11 @@ void compare_array(Comparison& comparison, const char* what, const std::vector<d
 /// Against the CPU engine. Sums of K products of split operands are off by a few 2^-22 sqrt(K) of their size
 /// (tests/cuda/whole_training_test.cpp); a second moment doubles the relative error.
 template <class T>
-std::string compare_training(const StreamedBed<T>& bed) {
+std::string compare_training(const WholeBed<T>& bed) {
   const Layers<T>& layers = bed.tiles.layers;
   const auto reference = reference_of(layers);
-  const auto steps = static_cast<double>(bed.args.of.steps);
-  reference->train(Layers<T>::kStep, bed.args.of.steps);
+  const auto steps = static_cast<double>(bed.of.steps);
+  reference->train(Layers<T>::kStep, bed.of.steps);
   Comparison comparison(64 * (sizeof(T) == 4 ? 0x1p-22 : 0x1p-50));
   int i = 0;
   for (const int m : layers.compared()) {
@@ -248,6 +264,24 @@ Work training_work(const Layers<T>& layers, bool own_phi, double steps) {
   work.normals = steps * parameters;
   add(work, steps * parameters, own_phi ? Costs<T>::kWholeStep : Costs<T>::kSharedWholeStep);
   return work;
+}
+
+/// The launch that trains the networks of a bed, with what is done before and checked after it.
+template <class T, class Launch>
+Problem training_problem(const std::shared_ptr<WholeBed<T>>& bed, const Launch& launch) {
+  Problem problem;
+  problem.launch = launch;
+  problem.restore = [bed] {
+    bed->tiles.layers.restore();
+    kernels::to_tiles(bed->tiles.args, stream().get());
+  };
+  problem.wrong = [bed] {
+    kernels::from_tiles(bed->tiles.args, stream().get());
+    stream().wait();
+    return compare_training(*bed);
+  };
+  problem.work = training_work(bed->tiles.layers, bed->tiles.own_phi, static_cast<double>(steps_of_launch()));
+  return problem;
 }
 
 }  // namespace
@@ -293,25 +327,31 @@ Problem from_tiles(const Setup& setup, NoiseKind noise) {
 
 template <class T>
 std::string streamed_problem(const Setup& setup, NoiseKind noise) {
-  return plan_of<T>(setup, noise).problem;
+  return streamed_plan_of<T>(setup, noise).problem;
 }
 
 template <class T>
 Problem streamed_training(const Setup& setup, NoiseKind noise) {
-  auto bed = std::make_shared<StreamedBed<T>>(setup, noise);
-  Problem problem;
-  problem.launch = [bed] { kernels::streamed_training(bed->args, stream().get()); };
-  problem.restore = [bed] {
-    bed->tiles.layers.restore();
-    kernels::to_tiles(bed->tiles.args, stream().get());
-  };
-  problem.wrong = [bed] {
-    kernels::from_tiles(bed->tiles.args, stream().get());
-    stream().wait();
-    return compare_training(*bed);
-  };
-  problem.work = training_work(bed->tiles.layers, bed->tiles.own_phi, static_cast<double>(steps_of_launch()));
-  return problem;
+  const auto bed = std::make_shared<WholeBed<T>>(setup, noise);
+  const kernels::StreamedTraining<T> args{bed->of, streamed_plan_of<T>(setup, noise).shape};
+  return training_problem(bed, [bed, args] { kernels::streamed_training(args, stream().get()); });
+}
+
+std::string resident_problem(const Setup& setup, NoiseKind noise) {
+  return resident_plan_of(setup, noise).problem;
+}
+
+Problem resident_training(const Setup& setup, NoiseKind noise) {
+  const auto bed = std::make_shared<WholeBed<float>>(setup, noise);
+  const auto queue = std::make_shared<ensyn::cuda::DeviceBuffer<unsigned>>(1, "a queue");
+  kernels::ResidentTraining args{bed->of, resident_plan_of(setup, noise).shape};
+  args.clusters = 1;
+  args.clusters = std::min(setup.networks, kernels::resident_clusters(args));
+  args.queue = queue->data();
+  return training_problem(bed, [bed, queue, args] {
+    ensyn::cuda::clear(*queue, stream().get());
+    kernels::resident_training(args, stream().get());
+  });
 }
 
 template Problem to_tiles<float>(const Setup&, NoiseKind);
