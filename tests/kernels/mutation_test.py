@@ -38,6 +38,11 @@ def whole(name, file, text, replacement, cases="pixels", tests="WholeNetworkSing
                   "" if file.endswith(".cu") else "streamed_training.cu", level="-O0", **others)
 
 
+def resident(name, text, replacement):
+    """As above, of networks that clusters hold."""
+    return whole("resident: " + name, "resident_training.cu", text, replacement, tests="WholeNetworkResidentTest")
+
+
 FORWARD = "NoisyForwardTest/0.*"
 BACKWARD = "NoisyBackwardTest/0.*"
 UPDATE = "ParameterUpdateTest/0.*:-*Largest*"
@@ -227,6 +232,20 @@ MUTANTS = [
           variant="race"),
     whole("forward without its first barrier", "streamed_training.cu",
           "block, noise_sums, 1);\n    __syncthreads();\n", "block, noise_sums, 1);\n", variant="race"),
+    # Clusters.
+    resident("no shift of pixels forward", "inputs.shift, sum(block.batch() + 1)", "0.0f, sum(block.batch() + 1)"),
+    resident("no shift of pixels in the gradient", "is_bias ? 1.0f : inputs.shift", "is_bias ? 1.0f : 0.0f"),
+    resident("noise of the next step", "constants, step, layer.tensor, 0)", "constants, step + 1, layer.tensor, 0)"),
+    resident("backward with sigma of the row above", "sigmas[min(row + 1, last)]", "sigmas[min(row, last)]"),
+    resident("sigma of the layer above's row", "[block.layer(l).first_row + r], noise", "[r], noise"),
+    resident("backward without its ReLU mask", " && detail::less(0.0f, activations(b, k + j)) ? value", " ? value"),
+    resident("activations without ReLU", "last ? value : detail::relu(value)", "value"),
+    resident("outputs of one block's part", "s < count; ++s) value = value", "s < 1; ++s) value = value"),
+    resident("gradients in sigma of one block's part", "s < count; ++s) sum = sum + parts[s]",
+             "s < 1; ++s) sum = sum + parts[s]"),
+    resident("gradients in sigma for one block alone",
+             "c < shape.cluster; ++c) {\n        cluster.map_shared_rank(block.at(shape.row_sums)",
+             "c < 1; ++c) {\n        cluster.map_shared_rank(block.at(shape.row_sums)"),
 ]
 
 
