@@ -136,6 +136,7 @@ void place(const ResidentProblem& problem, ResidentShape& shape) {
   shape.correct = common.take(batch).at;
   shape.progress = common.take(sizeof(NetworkProgress<float>)).at;
   shape.network = common.take(sizeof(int)).at;
+  shape.keys = common.take(2 * 10 * sizeof(std::uint32_t)).at;
   std::size_t most = 0;
   for (int c = 0; c < shape.cluster; ++c) most = std::max(most, place_block(problem, shape, c, common));
   shape.shared_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(most, UINT32_MAX));

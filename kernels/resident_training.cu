@@ -56,6 +56,7 @@ struct Block {
   [[nodiscard]] __device__ Element* at(std::uint32_t offset) const {
     return reinterpret_cast<Element*>(shared + offset);
   }
+  [[nodiscard]] __device__ const uint4* keys() const { return at<const uint4>(args.shape.keys); }
   [[nodiscard]] __device__ NetworkProgress<float>& progress() const {
     return *at<NetworkProgress<float>>(args.shape.progress);
   }
@@ -485,7 +486,7 @@ __device__ inline void stage_constants(const Block& block) {
 /// The noise of a tile at some step.
 __device__ inline Quad<float> noise_of(const Block& block, const OwnTile& tile, std::uint64_t step) {
   const Layer& layer = block.layer(tile.layer()).layer;
-  return normals_at<float>(noise_source(block.constants, step, layer.tensor, 0),
+  return normals_at<float>(keyed_noise(block.keys(), block.constants, step, layer.tensor, 0),
                            tile.row() * (kTileRows / 2) + block.lane.g,
                            tile.column() * (kTileColumns / 2) + block.lane.t, layer.columns);
 }
@@ -617,6 +618,7 @@ __device__ inline void visit_first(const Block& block, Warp<kFields>& warp, bool
   using Examples = std::conditional_t<kPixels, Pixels<float>, Values<float>>;
   const StagedInputs<Element> before(block, parity ^ 1), now(block, parity);
   const int examples = sum_examples(block, kPixels);
+  const TileCosts<float> costs(block.constants);
   RowSums<kShared> sums;
   LeftOperand<float> deltas[kN];
   warp.for_tiles(block, 0, [&](int q, const OwnTile& tile) {
@@ -634,9 +636,9 @@ __device__ inline void visit_first(const Block& block, Warp<kFields>& warp, bool
       const Quad<float> g =
           first_gradient<kPixels>(block, deltas, Examples{before.of(tile.column()), kTileColumns}, tile);
       if constexpr (kShared) {
-        update_mu_alone(field, g, block.constants, block.progress().adam);
+        update_mu_alone(field, g, costs, block.progress().adam);
       } else {
-        update_own(field, g, warp.last(q), block.constants, block.progress().adam);
+        update_own(field, g, warp.last(q), costs, block.progress().adam);
       }
       store_state(block, number, field);
     }
@@ -659,6 +661,7 @@ template <int kFields>
 __device__ inline void visit_behind(const Block& block, Warp<kFields>& warp, bool update, bool draw,
                                     std::uint64_t next_step) {
   constexpr bool kShared = kFields == kSharedPhiFields;
+  const TileCosts<float> costs(block.constants);
   ENSYN_ROLLED
   for (int l = 1; l < block.layers(); ++l) {
     if (!block.owns(l)) continue;
@@ -672,9 +675,9 @@ __device__ inline void visit_behind(const Block& block, Warp<kFields>& warp, boo
         const Quad<float> g =
             tile_gradient<kN>(deltas, block.activations(l), tile.column() * kTileColumns, block.lane);
         if constexpr (kShared) {
-          update_mu_alone(field, g, block.constants, block.progress().adam);
+          update_mu_alone(field, g, costs, block.progress().adam);
         } else {
-          update_own(field, g, warp.last(q), block.constants, block.progress().adam);
+          update_own(field, g, warp.last(q), costs, block.progress().adam);
         }
         store_state(block, number, field);
       }
@@ -825,6 +828,7 @@ __device__ inline void train(const Block& block, const cg::cluster_group& cluste
   __syncthreads();
   move_state<kFields, true>(block);
   if (block.thread == 0) block.progress() = of.progress[block.network];
+  prepare_keys(block.constants.seed, block.at<unsigned>(shape.keys), block.thread);
   float* global_phis = of.shared_phi + 3 * block.constants.first_phi;
   if constexpr (kShared) {
     for (int i = block.thread; i < 3 * block.constants.group_count; i += kThreads)

@@ -50,7 +50,8 @@ struct ResidentShape {
   int row_splits[kMaxResidentLayers] = {};         ///< most blocks that share a row of a layer
   int activation_stride[kMaxResidentLayers] = {};  ///< elements of an example's inputs to a layer
   // Alike in all blocks.
-  std::uint32_t row_sums = 0, sigmas = 0, phis = 0, losses = 0, correct = 0, progress = 0, network = 0;
+  std::uint32_t row_sums = 0, sigmas = 0, phis = 0, losses = 0, correct = 0, progress = 0, network = 0,
+                keys = 0;
   int most_splits = 1;  ///< of any row
   std::uint32_t shared_bytes = 0;
 };

@@ -1,6 +1,7 @@
 // How a block trains a network: a pure function of the network's shape and of what a block may have.
 
 #include <algorithm>
+#include <bit>
 #include <climits>
 
 #include "kernels/streamed_training.h"
@@ -8,7 +9,7 @@
 namespace ensyn::kernels {
 namespace {
 
-constexpr int kFewestWarps = 8;
+constexpr int kFewestWarps = 4;
 
 /// The number of rows of tiles at a time, a power of two, with which `rows` x `columns` tiles take least time
 /// when each is shared by the warps that remain; what all warps do between two such turns counts as two
@@ -69,6 +70,7 @@ void place(const StreamedProblem& problem, StreamedShape& shape) {
   shape.correct = room.take(static_cast<std::size_t>(problem.batch));
   shape.progress =
       room.take(problem.single ? sizeof(NetworkProgress<float>) : sizeof(NetworkProgress<double>));
+  shape.keys = room.take(2 * 10 * sizeof(std::uint32_t));
   shape.shared_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(room.used(), UINT32_MAX));
 }
 
@@ -93,6 +95,10 @@ StreamedPlan streamed_plan(const StreamedProblem& problem) {
       shape.forward_rows[l] = rows_at_a_time(layer.row_tiles, layer.column_tiles, warps);
       shape.backward_rows[l] =
           l == 0 ? 1 : rows_at_a_time(tiling.layers[l - 1].row_tiles, 2 * layer.row_tiles, warps);
+    }
+    for (int l = 0; l < tiling.layer_count; ++l) {
+      shape.forward_shift[l] = std::countr_zero(static_cast<unsigned>(warps / shape.forward_rows[l]));
+      shape.backward_shift[l] = std::countr_zero(static_cast<unsigned>(warps / shape.backward_rows[l]));
     }
     shape.fetch_early = fewest_tiles(tiling, shape) > 2;
     place(problem, shape);

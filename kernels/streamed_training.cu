@@ -65,18 +65,24 @@ struct Block {
   [[nodiscard]] __device__ NetworkProgress<T>& progress() const {
     return *part<NetworkProgress<T>>(args.shape.progress);
   }
+  [[nodiscard]] __device__ const uint4* keys() const { return part<const uint4>(args.shape.keys); }
   [[nodiscard]] __device__ T* phis() const { return args.of.shared_phi + 3 * constants.first_phi; }
   [[nodiscard]] __device__ Minibatch<T> minibatch(std::uint64_t step) const {
     return {args.of, network, step};
   }
 };
 
-/// How warps share the tiles of a layer: `at_a_time` rows of tiles, `warps` to each.
+/// How warps share the tiles of a layer: `at_a_time` rows of tiles, 2^shift warps to each.
 struct Sharers {
   int at_a_time, warps, row, first;
-  __device__ Sharers(int rows, int all_warps, int warp)
-      : at_a_time(rows), warps(all_warps / rows), row(warp / warps), first(warp % warps) {}
+  __device__ Sharers(int rows, int shift, int warp)
+      : at_a_time(rows), warps(1 << shift), row(warp >> shift), first(warp & (warps - 1)) {}
 };
+/// Of the forward pass.
+template <class T>
+__device__ inline Sharers sharers_of(const Block<T>& block, int l) {
+  return Sharers(block.args.shape.forward_rows[l], block.args.shape.forward_shift[l], block.warp);
+}
 
 /// Brings a warp's tiles, in the order in which it takes them, pass after pass.
 template <class T, int kFields>
@@ -84,12 +90,12 @@ class Tiles {
  public:
   __device__ Tiles(const Block<T>& block, std::uint64_t passes) : block_(block) {
     for (int l = 0; l < block.args.of.tiling.layer_count; ++l) {
-      const Sharers sharers = sharers_of(l);
+      const Sharers sharers = sharers_of(block, l);
       // A warp may have no tile at all.
       if (sharers.row < block.layer(l).row_tiles && sharers.first < block.layer(l).column_tiles)
         passes_ = passes;
     }
-    row_ = sharers_of(0).row, column_ = sharers_of(0).first;
+    row_ = sharers_of(block, 0).row, column_ = sharers_of(block, 0).first;
     skip_to_tile();
     first_ = fetch();
     if (early()) {
@@ -105,7 +111,7 @@ class Tiles {
     const Four<T>* from = slot(taken_++);
     ENSYN_UNROLL
     for (int f = 0; f < kFields; ++f) field[f] = from[f * block_.threads()];
-    T* at = first_;
+    T* at = place_of(first_);
     first_ = second_;
     if (early()) second_ = fetch();
     return at;
@@ -118,10 +124,11 @@ class Tiles {
   }
 
  private:
-  [[nodiscard]] __device__ bool early() const { return block_.args.shape.fetch_early; }
-  [[nodiscard]] __device__ Sharers sharers_of(int l) const {
-    return Sharers(block_.args.shape.forward_rows[l], block_.args.shape.warps, block_.warp);
+  [[nodiscard]] __device__ T* place_of(int tile) const {
+    return block_.state + static_cast<std::int64_t>(tile) * (kFields * kTileElements) +
+           4 * (block_.thread % 32);
   }
+  [[nodiscard]] __device__ bool early() const { return block_.args.shape.fetch_early; }
   [[nodiscard]] __device__ Four<T>* slot(unsigned number) const {
     return block_.template part<Four<T>>(block_.args.shape.ring, static_cast<int>(number % kSlots)) +
            block_.thread;
@@ -131,20 +138,20 @@ class Tiles {
     while (passes_ > 0) {
       const TiledLayer& layer = block_.layer(layer_);
       if (row_ < layer.row_tiles && column_ < layer.column_tiles) return;
-      const Sharers sharers = sharers_of(layer_);
+      const Sharers sharers = sharers_of(block_, layer_);
       row_ += sharers.at_a_time, column_ = sharers.first;
       if (row_ < layer.row_tiles && column_ < layer.column_tiles) return;
       if (++layer_ == block_.args.of.tiling.layer_count) layer_ = 0, --passes_;
-      row_ = sharers_of(layer_).row, column_ = sharers_of(layer_).first;
+      row_ = sharers_of(block_, layer_).row, column_ = sharers_of(block_, layer_).first;
     }
   }
   /// Starts the copy of one tile, if there is one more, and ends a group.
-  __device__ T* fetch() {
-    T* from = nullptr;
+  __device__ int fetch() {
+    int tile = 0;
     if (passes_ > 0) {
       const TiledLayer& layer = block_.layer(layer_);
-      const std::int64_t tile = layer.first_tile + row_ * layer.column_tiles + column_;
-      from = block_.state + tile * (kFields * kTileElements) + 4 * (block_.thread % 32);
+      tile = layer.first_tile + row_ * layer.column_tiles + column_;
+      const T* from = place_of(tile);
       auto* to = reinterpret_cast<unsigned char*>(slot(fetched_++));
       ENSYN_UNROLL
       for (int f = 0; f < kFields; ++f) {
@@ -154,16 +161,16 @@ class Tiles {
                          reinterpret_cast<const unsigned char*>(from + f * kTileElements) + part);
         }
       }
-      column_ += sharers_of(layer_).warps;
+      column_ += 1 << block_.args.shape.forward_shift[layer_];
       skip_to_tile();
     }
     copies_.end_group();
-    return from;
+    return tile;
   }
 
   const Block<T>& block_;
   AsyncCopies<1> copies_;
-  T *first_ = nullptr, *second_ = nullptr;  // where the tiles under way lie
+  int first_ = 0, second_ = 0;  // tiles under way
   unsigned fetched_ = 0, taken_ = 0;
   std::uint64_t passes_ = 0;  // left, with the one under way
   int layer_ = 0, row_ = 0, column_ = 0;
@@ -303,7 +310,7 @@ __device__ inline void row_of_tiles(const Block<T>& block, Tiles<T, kFields>& ti
   constexpr bool kShared = kFields == kSharedPhiFields;
   const TiledLayer& tiled = block.layer(l);
   const int columns = tiled.layer.columns, row_quad = row_tile * (kTileRows / 2) + block.lane.g;
-  const NoiseSource next = noise_source(block.constants, pass.step, tiled.layer.tensor, 0);
+  const KeyedNoise next = keyed_noise(block.keys(), block.constants, pass.step, tiled.layer.tensor, 0);
   // Not a copy, for which there are no registers.
   const detail::AdamRates<T>& rates = block.progress().adam;
   const RowDeltas<T, kN> deltas(gradients, pass.update ? block.args.of.batch : 0, row_tile * kTileRows,
@@ -314,11 +321,12 @@ __device__ inline void row_of_tiles(const Block<T>& block, Tiles<T, kFields>& ti
     T* at = tiles.take(field);
     if (pass.update) {
       const Quad<T> g = gradient_at<kN>(block, deltas, before, columns - 1, column);
+      const TileCosts<T> costs(block.constants);  // not kept, for want of registers
       if constexpr (kShared) {
-        update_mu_alone(field, g, block.constants, rates);
+        update_mu_alone(field, g, costs, rates);
       } else {
-        const NoiseSource drawn{next.seed, next.step_and_stream - 1, next.first_quad};
-        update_own(field, g, normals_at<T>(drawn, row_quad, column_quad, columns), block.constants, rates);
+        const KeyedNoise drawn{next.keys, next.quad_high, next.step_and_stream - 1};
+        update_own(field, g, normals_at<T>(drawn, row_quad, column_quad, columns), costs, rates);
       }
       ENSYN_UNROLL
       for (int f = 0; f < kFields; ++f) four_at(at + f * kTileElements) = field[f];
@@ -337,7 +345,7 @@ __device__ inline void pass_layer(const Block<T>& block, Tiles<T, kFields>& tile
                                   const Examples& before, const Examples& now) {
   constexpr bool kShared = kFields == kSharedPhiFields;
   const TiledLayer& tiled = block.layer(l);
-  const Sharers sharers(block.args.shape.forward_rows[l], block.args.shape.warps, block.warp);
+  const Sharers sharers = sharers_of(block, l);
   T* outputs = block.outputs(l, pass.parity);
   const Values<T> gradients{outputs, block.args.shape.output_stride[l]};
   for (int first = 0; first < tiled.row_tiles; first += sharers.at_a_time) {
@@ -358,7 +366,7 @@ __device__ inline void pass_layer(const Block<T>& block, Tiles<T, kFields>& tile
 /// drawn again; 0 where there is no tile.
 template <class T, int kFields>
 __device__ inline Quad<T> draw_transposed(const Block<T>& block, const TiledLayer& tiled,
-                                          const NoiseSource& source, int eight, int sixteen) {
+                                          const KeyedNoise& source, int eight, int sixteen) {
   const Lane& lane = block.lane;
   const int column_tile = 2 * sixteen + lane.g / 4;
   if (column_tile >= tiled.column_tiles) return {};
@@ -379,12 +387,12 @@ __device__ inline Quad<T> draw_transposed(const Block<T>& block, const TiledLaye
 template <int kN, int kFields, class T>
 __device__ inline void backward_layer(const Block<T>& block, const Pass& pass, int l) {
   const TiledLayer &tiled = block.layer(l), &below = block.layer(l - 1);
-  const Sharers sharers(block.args.shape.backward_rows[l], block.args.shape.warps, block.warp);
+  const Sharers sharers(block.args.shape.backward_rows[l], block.args.shape.backward_shift[l], block.warp);
   const Values<T> deltas{block.outputs(l, pass.parity ^ 1), block.args.shape.output_stride[l]};
   const T* activations = block.outputs(l - 1, pass.parity);
   T* outputs = block.outputs(l - 1, pass.parity ^ 1);
   const int batch = block.args.of.batch, stride = block.args.shape.output_stride[l - 1];
-  const NoiseSource source = noise_source(block.constants, pass.step, tiled.layer.tensor, 0);
+  const KeyedNoise source = keyed_noise(block.keys(), block.constants, pass.step, tiled.layer.tensor, 0);
   for (int first = 0; first < below.row_tiles; first += sharers.at_a_time) {
     T sums[kN][4] = {};
     const int sixteen = first + sharers.row;
@@ -474,7 +482,9 @@ __device__ inline void train(const Block<T>& block) {
   const int threads = block.threads(), last = of.tiling.layer_count - 1;
   const int features = of.tiling.layers[0].layer.columns - 1;
   clear_shared(block, Examples::kExact);
+  __syncthreads();
   if (block.thread == 0) block.progress() = of.progress[block.network];
+  prepare_keys(block.constants.seed, block.template part<unsigned>(shape.keys), block.thread);
   if constexpr (kShared)
     sigmas_of(of.tiling, block.constants, block.phis(), block.part(shape.sigmas), block.thread, threads);
   __syncthreads();

@@ -25,6 +25,8 @@ struct StreamedShape {
   /// Rows of tiles that are worked on at a time, by warps / this many warps each: in the forward pass, which
   /// is one with the update, and in the backward pass.
   int forward_rows[kMaxTiledLayers] = {}, backward_rows[kMaxTiledLayers] = {};
+  /// Logarithms to base 2 of those numbers of warps.
+  int forward_shift[kMaxTiledLayers] = {}, backward_shift[kMaxTiledLayers] = {};
   int input_stride = 0;                     ///< elements of an example
   int output_stride[kMaxTiledLayers] = {};  ///< elements of an example's outputs
   SharedPart ring;                          ///< tiles on their way
@@ -33,7 +35,7 @@ struct StreamedShape {
   SharedPart sums;                          ///< of each warp
   SharedPart noise_sums;                    ///< x xi: example x row of all layers
   SharedPart sigmas, row_sums;              ///< of each row of all layers
-  SharedPart losses, correct, progress;
+  SharedPart losses, correct, progress, keys;
   std::uint32_t shared_bytes = 0;
 };
 

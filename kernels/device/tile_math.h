@@ -34,33 +34,63 @@ __device__ inline Quad<float> tile_normals(const uint4& words, float /*type*/) {
 __device__ inline detail::Softplus<double> tile_softplus(double phi) {
   return detail::softplus(phi);
 }
-/// log(1 + e^phi) and its derivative. The logarithm is the library's, which is accurate where sigma is small.
+/// log(1 + e^phi) and its derivative, to 3e-7 of themselves. The logarithm is a minimax fit of log(1 + e) / e
+/// on [0, 1] (3.0e-8), which stays accurate where sigma is small, as the hardware's does not.
 __device__ inline detail::Softplus<float> tile_softplus(float phi) {
   const float e = special::exp2(-fabsf(phi) * 1.44269504f), reciprocal = special::reciprocal(1.0f + e);
-  return {fmaxf(phi, 0.0f) + detail::log1p_unit(e), phi < 0 ? e * reciprocal : reciprocal};
+  const float ratio =
+      detail::horner(e, 0x1.fffffep-1f, -0x1.fffeacp-2f, 0x1.553004p-2f, -0x1.fcc8c6p-3f, 0x1.874a82p-3f,
+                     -0x1.17d2c4p-3f, 0x1.4069dep-4f, -0x1.e369f2p-6f, 0x1.56ee08p-8f);
+  return {detail::fused(e, ratio, fmaxf(phi, 0.0f)), phi < 0 ? e * reciprocal : reciprocal};
 }
 
-__device__ inline double tile_cost_gradient(double sigma, const NetworkConstants<double>& constants) {
-  return detail::cost_gradient(sigma, constants.terms, constants.term_count, constants.inverse_variance);
+/// What the costs add to a network's gradients. The first term is held in registers, others are read.
+template <class T>
+struct TileCosts {
+  T magnitude, inverse_variance;
+  detail::CostTermGradient<T> first;
+  int count;
+  const detail::CostTermGradient<T>* terms;
+
+  __device__ explicit TileCosts(const NetworkConstants<T>& constants)
+      : magnitude(constants.magnitude),
+        inverse_variance(constants.inverse_variance),
+        first(constants.terms[0]),
+        count(constants.term_count),
+        terms(constants.terms) {}
+};
+
+/// sum_k weight_k sigma^power_k + sigma * inverse_variance of some sigmas.
+template <int kCount>
+__device__ inline void tile_cost_gradients(const double (&sigma)[kCount], const TileCosts<double>& costs,
+                                           double (&gradient)[kCount]) {
+  ENSYN_UNROLL
+  for (int i = 0; i < kCount; ++i)
+    gradient[i] = detail::cost_gradient(sigma[i], costs.terms, costs.count, costs.inverse_variance);
 }
-/// sum_k weight_k sigma^power_k + sigma * inverse_variance
-__device__ inline float tile_cost_gradient(float sigma, const NetworkConstants<float>& constants) {
-  float sum = sigma * constants.inverse_variance;
-  for (int k = 0; k < constants.term_count; ++k) {
-    const auto& term = constants.terms[k];
-    float power;
-    if (term.halves == 3) {  // rho = 1/2
-      const float r = special::inverse_root(sigma);
-      power = r * r * r;
-    } else if (term.halves == 6) {  // rho = 2
-      const float r = special::reciprocal(sigma);
-      power = r * r * r;
+template <int kCount>
+__device__ inline void tile_cost_gradients(const float (&sigma)[kCount], const TileCosts<float>& costs,
+                                           float (&gradient)[kCount]) {
+  ENSYN_UNROLL
+  for (int i = 0; i < kCount; ++i) gradient[i] = sigma[i] * costs.inverse_variance;
+  for (int k = 0; k < costs.count; ++k) {
+    const detail::CostTermGradient<float> term = k == 0 ? costs.first : costs.terms[k];
+    float power[kCount];
+    if (term.halves == 6) {  // rho = 2
+      ENSYN_UNROLL
+      for (int i = 0; i < kCount; ++i) power[i] = special::reciprocal(sigma[i]);
+    } else if (term.halves == 3) {  // rho = 1/2
+      ENSYN_UNROLL
+      for (int i = 0; i < kCount; ++i) power[i] = special::inverse_root(sigma[i]);
     } else {
-      power = special::exp2(special::log2(sigma) * term.power);
+      ENSYN_UNROLL
+      for (int i = 0; i < kCount; ++i)
+        power[i] = special::exp2(special::log2(sigma[i]) * (term.power * (1.0f / 3)));
     }
-    sum = detail::fused(term.weight, power, sum);
+    ENSYN_UNROLL
+    for (int i = 0; i < kCount; ++i)
+      gradient[i] = detail::fused(power[i] * term.weight, power[i] * power[i], gradient[i]);
   }
-  return sum;
 }
 
 /// A parameter with Adam's moments.

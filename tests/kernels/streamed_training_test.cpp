@@ -68,6 +68,17 @@ TEST(StreamedPlan, TakesThePapersNetworkWithTheSharedMemoryOfCompute80) {
   EXPECT_EQ(plan.shape.warps, 8);
 }
 
+TEST(StreamedPlan, TakesThePapersNetworkInDoublePrecision) {
+  for (const bool own_phi : {true, false}) {
+    StreamedProblem paper = problem({784, 100, 100, 10}, 20);
+    paper.own_phi = own_phi;
+    paper.single = false;
+    const StreamedPlan plan = streamed_plan(paper);
+    EXPECT_EQ(plan.problem, "");
+    EXPECT_EQ(plan.shape.warps, 4) << "numbers take twice the room";
+  }
+}
+
 TEST(StreamedPlan, FetchesLateWhereWarpsHaveFewTiles) {
   EXPECT_FALSE(streamed_plan(problem({5, 3, 2}, 3)).shape.fetch_early);
 }
@@ -90,7 +101,8 @@ TEST(StreamedPlan, PartsDoNotOverlapAndRowsAreReadWithoutConflicts) {
           std::vector<std::pair<SharedPart, unsigned>> parts = {
               {shape.ring, 2},       {shape.inputs, 2},  {shape.sums, own_phi ? 1 : 2},
               {shape.noise_sums, 1}, {shape.sigmas, 1},  {shape.row_sums, 1},
-              {shape.losses, 1},     {shape.correct, 1}, {shape.progress, 1}};
+              {shape.losses, 1},     {shape.correct, 1}, {shape.progress, 1},
+              {shape.keys, 1}};
           for (int l = 0; l < of.tiling.layer_count; ++l) {
             parts.emplace_back(shape.outputs[l], l + 1 < of.tiling.layer_count ? 2 : 1);
             EXPECT_EQ(shape.output_stride[l] % 16, 8);
