@@ -11,19 +11,6 @@ namespace {
 
 constexpr int kFewestWarps = 4;
 
-/// The number of rows of tiles at a time, a power of two, with which `rows` x `columns` tiles take least time
-/// when each is shared by the warps that remain; what all warps do between two such turns counts as two
-/// tiles.
-int rows_at_a_time(int rows, int columns, int warps) {
-  constexpr int kBetween = 2;
-  int best = 1, least = INT_MAX;
-  for (int at_a_time = 1; at_a_time <= warps; at_a_time *= 2) {
-    const int time = ceil_divide(rows, at_a_time) * (ceil_divide(columns, warps / at_a_time) + kBetween);
-    if (time < least) least = time, best = at_a_time;
-  }
-  return best;
-}
-
 /// Fewest tiles of a warp that has any.
 int fewest_tiles(const Tiling& tiling, const StreamedShape& shape) {
   int fewest = INT_MAX;

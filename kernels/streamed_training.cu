@@ -24,6 +24,7 @@
 
 #include "ensyn/error.h"
 #include "kernels/device/tile_update.h"
+#include "kernels/device/warp_sums.h"
 #include "kernels/device/whole_network.h"
 
 namespace ensyn::kernels {
@@ -72,16 +73,10 @@ struct Block {
   }
 };
 
-/// How warps share the tiles of a layer: `at_a_time` rows of tiles, 2^shift warps to each.
-struct Sharers {
-  int at_a_time, warps, row, first;
-  __device__ Sharers(int rows, int shift, int warp)
-      : at_a_time(rows), warps(1 << shift), row(warp >> shift), first(warp & (warps - 1)) {}
-};
-/// Of the forward pass.
+/// How warps share the tiles of layer l in the forward pass.
 template <class T>
 __device__ inline Sharers sharers_of(const Block<T>& block, int l) {
-  return Sharers(block.args.shape.forward_rows[l], block.args.shape.forward_shift[l], block.warp);
+  return {block.args.shape.forward_rows[l], Shift{block.args.shape.forward_shift[l]}, block.warp};
 }
 
 /// Brings a warp's tiles, in the order in which it takes them, pass after pass.
@@ -176,42 +171,22 @@ class Tiles {
   int layer_ = 0, row_ = 0, column_ = 0;
 };
 
-/// The sums of a warp, example x output.
+/// The sums of a warp; one of two copies where noise is summed apart.
 template <class T, int kN>
 __device__ inline void store_sums(const Block<T>& block, const T (&sums)[kN][4], int copy) {
-  T* to = block.part(block.args.shape.sums, copy) + block.warp * (8 * kN * kSumStride);
-  struct alignas(2 * sizeof(T)) Two {
-    T of[2];
-  };
-  ENSYN_UNROLL
-  for (int n = 0; n < kN; ++n) {
-    ENSYN_UNROLL
-    for (int j = 0; j < 2; ++j) {
-      T* at = to + (8 * n + 2 * block.lane.t + j) * kSumStride + 2 * block.lane.g;
-      *reinterpret_cast<Two*>(at) = {{sums[n][j], sums[n][2 + j]}};
-    }
-  }
-}
-
-/// Adds the sums of the warps that share a row.
-template <class T, int kN>
-__device__ inline T total_of(const T* sums, const Sharers& sharers, int row, int example, int output) {
-  const T* at = sums + (row * sharers.warps * 8 * kN + example) * kSumStride + output;
-  T total = 0;
-  for (int w = 0; w < sharers.warps; ++w) total = total + at[w * (8 * kN * kSumStride)];
-  return total;
+  store_warp_sums<kN>(block.part(block.args.shape.sums, copy), sums, block.warp, block.lane);
 }
 
 /// Outputs of an example from its sums: those of pixels are in units of a byte.
 template <class T, int kN, bool kPixels>
 __device__ inline T output_of(const Block<T>& block, const T* sums, const Sharers& sharers, int row, int b,
                               int output) {
-  const T total = total_of<T, kN>(sums, sharers, row, b, output);
+  const T total = total_of<kN>(sums, sharers, row, b, output);
   if constexpr (!kPixels) return total;
   const int batch = block.args.of.batch;
   const Inputs<T>& inputs = block.args.of.inputs;
-  const T ones = total_of<T, kN>(sums, sharers, row, batch, output),
-          bias = total_of<T, kN>(sums, sharers, row, batch + 1, output);
+  const T ones = total_of<kN>(sums, sharers, row, batch, output),
+          bias = total_of<kN>(sums, sharers, row, batch + 1, output);
   return detail::fused(total, inputs.scale, detail::fused(ones, inputs.shift, bias));
 }
 
@@ -387,7 +362,8 @@ __device__ inline Quad<T> draw_transposed(const Block<T>& block, const TiledLaye
 template <int kN, int kFields, class T>
 __device__ inline void backward_layer(const Block<T>& block, const Pass& pass, int l) {
   const TiledLayer &tiled = block.layer(l), &below = block.layer(l - 1);
-  const Sharers sharers(block.args.shape.backward_rows[l], block.args.shape.backward_shift[l], block.warp);
+  const Sharers sharers(block.args.shape.backward_rows[l], Shift{block.args.shape.backward_shift[l]},
+                        block.warp);
   const Values<T> deltas{block.outputs(l, pass.parity ^ 1), block.args.shape.output_stride[l]};
   const T* activations = block.outputs(l - 1, pass.parity);
   T* outputs = block.outputs(l - 1, pass.parity ^ 1);
@@ -410,7 +386,7 @@ __device__ inline void backward_layer(const Block<T>& block, const Pass& pass, i
       const int k = (first + row) * kTileRows + input;
       T value = 0;
       if (k < below.layer.rows && detail::less(T(0), activations[b * stride + k]))
-        value = total_of<T, kN>(block.part(block.args.shape.sums), sharers, row, b, input);
+        value = total_of<kN>(block.part(block.args.shape.sums), sharers, row, b, input);
       outputs[b * stride + k] = value;
     }
     __syncthreads();

@@ -56,6 +56,10 @@ struct Tiling {
 /// \pre at most kMaxTiledLayers layers
 [[nodiscard]] Tiling tiling_of(const Layer* layers, int count);
 
+/// How many rows of tiles a block works on at a time, a power of two, each shared by warps / this many warps,
+/// so that `rows` x `columns` tiles take least time. \pre `warps` is a power of two
+[[nodiscard]] int rows_at_a_time(int rows, int columns, int warps);
+
 /// Elements of a network's state.
 [[nodiscard]] constexpr std::int64_t tiled_elements(const Tiling& tiling, bool own_phi) {
   return static_cast<std::int64_t>(tiling.tiles) * kTileElements *

@@ -18,20 +18,24 @@ struct Minibatch {
   const TiledTraining<T>& of;
   int network;
   std::uint64_t step;
-  __device__ std::int64_t example(int b) const { return example_of(of.inputs, network, step, of.batch, b); }
+  [[nodiscard]] __device__ const Inputs<T>& inputs() const { return of.inputs; }
+  [[nodiscard]] __device__ int count() const { return of.batch; }
+  [[nodiscard]] __device__ std::int64_t example(int b) const {
+    return example_of(of.inputs, network, step, of.batch, b);
+  }
 };
 
 /// Copies the minibatch's pixels, as bytes, to `to`, whose padding, bias and what follows the examples
-/// (Pixels, tile_product.h) stand there already.
-template <class T>
-__device__ inline void stage_inputs(const Minibatch<T>& minibatch, std::uint8_t* to, int stride, int features,
+/// (Pixels, tile_product.h) stand there already. `Examples` is a Minibatch or alike.
+template <class Examples>
+__device__ inline void stage_inputs(const Examples& minibatch, std::uint8_t* to, int stride, int features,
                                     int thread, int threads) {
-  const std::uint8_t* bytes = minibatch.of.inputs.bytes;
+  const std::uint8_t* bytes = minibatch.inputs().bytes;
   constexpr int kWord = 4;
   // Words where every example begins at one.
   const bool words = features % kWord == 0 && reinterpret_cast<std::uintptr_t>(bytes) % kWord == 0;
   const int width = words ? kWord : 1, of_example = features / width;
-  for (int i = thread; i < minibatch.of.batch * of_example; i += threads) {
+  for (int i = thread; i < minibatch.count() * of_example; i += threads) {
     const int b = i / of_example, at = i % of_example * width;
     const std::uint8_t* from = bytes + minibatch.example(b) * features + at;
     if (words) {
@@ -42,12 +46,12 @@ __device__ inline void stage_inputs(const Minibatch<T>& minibatch, std::uint8_t*
   }
 }
 /// As above, of inputs that are numbers.
-template <class T>
-__device__ inline void stage_inputs(const Minibatch<T>& minibatch, T* to, int stride, int features,
-                                    int thread, int threads) {
-  for (int i = thread; i < minibatch.of.batch * features; i += threads) {
+template <class Examples, class T>
+__device__ inline void stage_inputs(const Examples& minibatch, T* to, int stride, int features, int thread,
+                                    int threads) {
+  for (int i = thread; i < minibatch.count() * features; i += threads) {
     const int b = i / features, at = i % features;
-    to[b * stride + at] = static_cast<T>(minibatch.of.inputs.floats[minibatch.example(b) * features + at]);
+    to[b * stride + at] = static_cast<T>(minibatch.inputs().floats[minibatch.example(b) * features + at]);
   }
 }
 
