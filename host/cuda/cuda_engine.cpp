@@ -8,6 +8,7 @@
 #include "host/cpu/team.h"
 #include "host/cuda/evaluator.h"
 #include "host/cuda/minibatch_order.h"
+#include "host/cuda/population_evaluator.h"
 #include "host/cuda/training_step.h"
 #include "host/cuda/whole_training.h"
 
@@ -61,7 +62,7 @@ class CudaEngine final : public Engine {
       : info_(find_device(execution.device_index)),
         options_(options),
         multiprocessors_(options.multiprocessors > 0 ? options.multiprocessors : info_.multiprocessors),
-        architecture_(config.architecture),
+        config_(config),
         data_(data),
         minibatches_{config.batch, data.size() / static_cast<std::size_t>(config.batch), data.size(),
                      config.own_order},
@@ -102,19 +103,10 @@ class CudaEngine final : public Engine {
   }
 
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
-    std::vector<Evaluation> results;
-    for_each_member(data, config, [&](int m, const Task& task, const DeviceData& device_data) {
-      results.push_back(cuda::evaluate(networks_, m, task, device_data, multiprocessors_, stream_, pool_));
-    });
-    return results;
+    return of_all<Evaluation>(data, config, evaluate_population<T>, cuda::evaluate<T>);
   }
-
   std::vector<Prediction> predict(const Dataset& data, const EvaluationConfig& config) override {
-    std::vector<Prediction> results;
-    for_each_member(data, config, [&](int m, const Task& task, const DeviceData& device_data) {
-      results.push_back(cuda::predict(networks_, m, task, device_data, multiprocessors_, stream_, pool_));
-    });
-    return results;
+    return of_all<Prediction>(data, config, predict_population<T>, cuda::predict<T>);
   }
 
   [[nodiscard]] NetworkState read(int member) const override {
@@ -159,18 +151,27 @@ class CudaEngine final : public Engine {
       }
     }
   }
-  /// Calls use(member, task, data on the device) for each network.
-  template <class Use>
-  void for_each_member(const Dataset& data, const EvaluationConfig& config, const Use& use) {
+  /// What one of the two ways to evaluate gives of each network: all of them at a time, or one by one.
+  template <class Result, class AtATime, class OneByOne>
+  std::vector<Result> of_all(const Dataset& data, const EvaluationConfig& config, const AtATime& at_a_time,
+                             const OneByOne& one_by_one) {
     const CurrentDevice current(info_.index);
     std::optional<DeviceData> other;
     // The training set is on the device already.
     const bool same =
         data.bytes().data() == data_.bytes().data() && data.floats().data() == data_.floats().data();
     if (!same) other.emplace(data, stream_.get());
-    for (int m = 0; m < networks_.count(); ++m) {
-      use(m, Task{architecture_, data, config}, other ? *other : device_data_);
-    }
+    const DeviceData& device_data = other ? *other : device_data_;
+    const Task task{config_.architecture, data, config};
+    const EvaluationChoice choice =
+        choose_evaluation(config_, config.batch, data.holds_bytes(), info_, choice_.method);
+    if (choice.fused)
+      return at_a_time(
+          {networks_, task, device_data, choice.shape, options_.evaluation_bytes, stream_, pool_});
+    std::vector<Result> results;
+    for (int m = 0; m < networks_.count(); ++m)
+      results.push_back(one_by_one(networks_, m, task, device_data, multiprocessors_, stream_, pool_));
+    return results;
   }
   void upload_orders(std::uint64_t epoch) {
     if (order_epoch_ == epoch) return;
@@ -182,7 +183,7 @@ class CudaEngine final : public Engine {
   DeviceInfo info_;
   EngineOptions options_;
   int multiprocessors_;
-  Architecture architecture_;
+  PopulationConfig config_;
   Dataset data_;
   Minibatches minibatches_;
   Orders orders_;

@@ -3,6 +3,7 @@
 /// absent.cpp in its place.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct EngineOptions {
   bool graph = true;        ///< replay a captured step; otherwise launch kernel by kernel
   int multiprocessors = 0;  ///< that launch shapes are chosen for; 0: the device's
   int clusters = 0;         ///< at a time, where networks are resident; 0: as many as the device runs
+  /// Predictions that are computed together, where many networks are evaluated at a time; 0: as many as
+  /// usual.
+  std::size_t evaluation_bytes = 0;
   enum class Products {
     automatic,
     kernels,

@@ -102,6 +102,20 @@ void Stream::wait() const {
   check(cudaStreamSynchronize(stream_.get()), "waiting for the device");
 }
 
+Event::Event() {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
+  event_.reset(event);
+}
+
+void Event::record(const Stream& stream) const {
+  check(cudaEventRecord(event_.get(), stream.get()), "cudaEventRecord");
+}
+
+void Event::wait() const {
+  check(cudaEventSynchronize(event_.get()), "waiting for the device");
+}
+
 Graph::Graph(const Stream& stream, const std::function<void()>& body) {
   check(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
   cudaGraph_t captured = nullptr;

@@ -1,5 +1,5 @@
 /// \file
-/// Owners of the CUDA runtime's streams and graphs, and what a device can do.
+/// Owners of the CUDA runtime's streams, events and graphs, and what a device can do.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -50,6 +50,9 @@ namespace release {
 struct StreamDeleter {
   void operator()(cudaStream_t stream) const noexcept { ignore(cudaStreamDestroy(stream)); }
 };
+struct EventDeleter {
+  void operator()(cudaEvent_t event) const noexcept { ignore(cudaEventDestroy(event)); }
+};
 struct GraphDeleter {
   void operator()(cudaGraph_t graph) const noexcept { ignore(cudaGraphDestroy(graph)); }
 };
@@ -68,6 +71,18 @@ class Stream {
 
  private:
   std::unique_ptr<std::remove_pointer_t<cudaStream_t>, release::StreamDeleter> stream_;
+};
+
+/// A point of a stream that the host can wait for.
+class Event {
+ public:
+  Event();
+  void record(const Stream& stream) const;
+  /// \throws DeviceError when anything queued before it failed
+  void wait() const;
+
+ private:
+  std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, release::EventDeleter> event_;
 };
 
 /// Work recorded once and launched many times.

@@ -44,6 +44,7 @@ TEST_P(WholeRaceTest, FindsNone) {
   const auto cuda = engines::on_cuda(test, data, std::get<1>(GetParam()));
   engines::train(*cuda, test, 0, 3);
   EXPECT_GT(cuda->epoch_sums(0).nll, 0);
+  EXPECT_EQ(cuda->evaluate(data, {1, 20}).size(), test.config.members.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -166,7 +166,7 @@ MUTANTS = [
           "    tensor_product(c, a.high, b);\n", ""),
     whole("backward operand not transposed", "device/tile_product.h",
           "a.set(1, w.of[0][1]), a.set(2, w.of[1][0])", "a.set(1, w.of[1][0]), a.set(2, w.of[0][1])"),
-    whole("sums of one warp alone", "streamed_training.cu", "w < sharers.warps; ++w", "w < 1; ++w"),
+    whole("sums of one warp alone", "device/warp_sums.h", "w < sharers.warps; ++w", "w < 1; ++w"),
     # Pixels and biases.
     whole("no shift of pixels forward", "streamed_training.cu", "detail::fused(ones, inputs.shift, bias)", "bias"),
     whole("no bias beside pixels", "streamed_training.cu", "detail::fused(ones, inputs.shift, bias)",

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -224,7 +225,7 @@ TYPED_TEST(PopulationEvaluationTest, WeightsAreMuAndSigmaInTiles) {
                          : oracle::softplus(member.shares() ? member.phi_of(layer->group_of(member, r))
                                                             : layer->phi_value(n, r, k));
             }
-            EXPECT_NEAR(static_cast<double>(got[at]), want, 4 * kEpsilon<T> * want * want)
+            EXPECT_NEAR(static_cast<double>(got[at]), want, 4 * kEpsilon<T> * std::abs(want))
                 << "element " << at;
           }
         }
