@@ -74,6 +74,9 @@ void add_whole(const Setup& setup) {
       add("streamed_training", [=] { return streamed_training<T>(setup, noise); });
     if (sizeof(T) == sizeof(float) && resident_problem(setup, noise).empty())
       add("resident_training", [=] { return resident_training(setup, noise); });
+    add("evaluation_weights", [=] { return evaluation_weights<T>(setup, noise); });
+    if (evaluation_problem<T>(setup).empty())
+      add("population_evaluation", [=] { return population_evaluation<T>(setup, noise); });
   }
 }
 

@@ -56,6 +56,16 @@ template <class T>
 [[nodiscard]] std::string resident_problem(const Setup& setup, ensyn::NoiseKind noise);
 [[nodiscard]] Problem resident_training(const Setup& setup, ensyn::NoiseKind noise);
 
+/// mu and sigma of all of the setup's layers in tiles.
+template <class T>
+[[nodiscard]] Problem evaluation_weights(const Setup& setup, ensyn::NoiseKind noise);
+/// Why the kernel does not take the setup on this device; empty where it does.
+template <class T>
+[[nodiscard]] std::string evaluation_problem(const Setup& setup);
+/// Predictions of all examples, with mean weights and one draw.
+template <class T>
+[[nodiscard]] Problem population_evaluation(const Setup& setup, ensyn::NoiseKind noise);
+
 [[nodiscard]] bool has_curand();
 /// As many normals from cuRAND's host API (Philox) as `materialize_noise` of that layer makes.
 [[nodiscard]] Problem curand_normals(const Setup& setup, int l);

@@ -37,6 +37,7 @@ struct Costs<float> {
   static constexpr Cost kUpdate{165, 6, 0};   ///< Adam twice, softplus with derivative, cost of rho = 2
   static constexpr Cost kMuUpdate{48, 2, 0};  ///< Adam of mu with the magnitude's cost
   static constexpr Cost kExponential{20, 0, 0};
+  static constexpr Cost kTileNormal{14.5, 2, 0};  ///< by the special-function units, counted of prototypes
   /// A parameter's step in the kernels that train whole networks, counted of prototypes: products, two draws
   /// and the update, with a phi of its own and without.
   static constexpr Cost kWholeStep{91, 11, 0}, kSharedWholeStep{66, 6, 0};
@@ -49,6 +50,7 @@ struct Costs<double> {
   static constexpr Cost kUpdate{320, 6, 117};
   static constexpr Cost kMuUpdate{70, 2, 27};
   static constexpr Cost kExponential{35, 0, 17};  ///< estimated from its formula
+  static constexpr Cost kTileNormal = kNormal;
   /// Two draws and the update, as above; products are the tensor cores'.
   static constexpr Cost kWholeStep{528, 7, 175}, kSharedWholeStep{278, 3, 85};
 };

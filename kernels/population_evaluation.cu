@@ -25,10 +25,11 @@ constexpr int kThreads = 256, kTilesOfBlock = kThreads / 32;
 /// Rows of pixels before the examples: all pixels 1, and the bias alone 1 (Pixels, tile_product.h).
 constexpr int kBesidePixels = 2;
 
-/// Blocks on a multiprocessor that registers must allow.
-template <class T, int kN>
+/// Blocks on a multiprocessor that registers must allow: as many as do not make a kernel spill them.
+template <class T, int kN, bool kPixels>
 constexpr int resident_blocks() {
-  return sizeof(T) == sizeof(float) ? (kN == 3 ? 3 : 2) : 1;
+  if (sizeof(T) != sizeof(float)) return 1;
+  return kN == 3 && kPixels ? 3 : 2;
 }
 
 /// What a block predicts of.
@@ -209,7 +210,7 @@ template <class T>
 }
 
 template <class T, int kN, bool kPixels>
-__global__ void __launch_bounds__(kThreads, resident_blocks<T, kN>())
+__global__ void __launch_bounds__(kThreads, resident_blocks<T, kN, kPixels>())
     population_evaluation_kernel(const __grid_constant__ PopulationEvaluation<T> args) {
 #if ENSYN_WHOLE_NETWORKS
   const int thread = static_cast<int>(threadIdx.x), network = static_cast<int>(blockIdx.y);

@@ -20,6 +20,7 @@
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
 #include "kernels/parameter_update.h"
+#include "kernels/population_evaluation.h"
 #include "kernels/resident_training.h"
 #include "kernels/squared_error.h"
 #include "kernels/streamed_training.h"
@@ -145,7 +146,39 @@ void add_streamed(Listing& listing) {
   }
 }
 
-/// As above, in single precision, on architectures with clusters.
+/// The plan that takes so many eights of examples, of the paper's network or of one with the largest part of
+/// its widths for which a block has the room.
+EvaluationPlan plan_of(EvaluationProblem problem, int example_tiles) {
+  EvaluationPlan plan;
+  problem.batch = 8 * example_tiles - 2;
+  for (int part = 1; part <= 64 && plan.shape.example_tiles != example_tiles; part *= 2) {
+    const int inputs = 784 / part, hidden = 100 / part;
+    const Layer layers[] = {{hidden, inputs + 1, inputs + 4, 0},
+                            {hidden, hidden + 1, hidden + 4, 1},
+                            {10, hidden + 1, hidden + 4, 2}};
+    problem.tiling = tiling_of(layers, 3);
+    plan = evaluation_plan(problem);
+  }
+  return plan;
+}
+
+template <class T>
+void add_evaluation(Listing& listing, int example_tiles, bool pixels) {
+  EvaluationProblem problem;
+  problem.single = sizeof(T) == sizeof(float);
+  problem.pixels = pixels;
+  std::map<int, LaunchShape> shapes;
+  for (const auto& architecture : kWholeNetworks) {
+    problem.shared_limit = architecture.shared_limit;
+    PopulationEvaluation<T> args;
+    args.shape = plan_of(problem, example_tiles).shape;
+    shapes[10 * architecture.major + architecture.minor] = population_evaluation_shape(args);
+  }
+  listing.add("population_evaluation", shapes,
+              ", " + std::to_string(example_tiles) + (pixels ? ", true" : ", false"));
+}
+
+/// Steps as of streamed training, in single precision, on architectures with clusters.
 void add_resident(Listing& listing) {
   const Layer layers[] = {{100, 785, 788, 0}, {100, 101, 104, 1}, {10, 101, 104, 2}};
   for (const bool own_phi : {true, false}) {
@@ -188,6 +221,10 @@ std::vector<std::string> shapes_of(std::string_view type) {
     listing.add("tile_state", tile_state_shape(TileState<T>{}), to_tiles);
   }
   add_streamed<T>(listing);
+  listing.add("evaluation_weights", evaluation_weights_shape(EvaluationWeights<T>{}));
+  for (const int example_tiles : {3, 7}) {
+    for (const bool pixels : {true, false}) add_evaluation<T>(listing, example_tiles, pixels);
+  }
   return listing.lines();
 }
 

@@ -43,6 +43,10 @@ def resident(name, text, replacement):
     return whole("resident: " + name, "resident_training.cu", text, replacement, tests="WholeNetworkResidentTest")
 
 
+def evaluation(name, text, replacement, **others):
+    return Mutant(name, "population_evaluation.cu", text, replacement, EVALUATION, level="-O0", **others)
+
+
 FORWARD = "NoisyForwardTest/0.*"
 BACKWARD = "NoisyBackwardTest/0.*"
 UPDATE = "ParameterUpdateTest/0.*:-*Largest*"
@@ -53,6 +57,7 @@ FINISH = "FinishStepTest/0.*"
 INITIALIZE = "InitializeTest/0.*"
 STATISTICS = "GradientStatisticsTest/0.*"
 MATERIALIZE = "MaterializeTest/0.*"
+EVALUATION = "PopulationEvaluationTest/0.*"
 DENSE = "DenseTest/0.*"
 TILES = "TileStateTest/0.*"
 
@@ -246,6 +251,25 @@ MUTANTS = [
     resident("gradients in sigma for one block alone",
              "c < shape.cluster; ++c) {\n        cluster.map_shared_rank(block.at(shape.row_sums)",
              "c < 1; ++c) {\n        cluster.map_shared_rank(block.at(shape.row_sums)"),
+    # Evaluation.
+    evaluation("predictions of a part with the first part's noise",
+               "block.args.first_minibatch + block.minibatch", "block.minibatch"),
+    evaluation("predictions with one noise for all minibatches",
+               "block.args.first_minibatch + block.minibatch", "block.args.first_minibatch"),
+    evaluation("predictions without a pixel's shift",
+               "detail::fused(ones, block.inputs().shift, bias)", "bias"),
+    evaluation("predictions without ReLU",
+               "block.is_last(l) ? value : detail::relu(value)", "value"),
+    evaluation("predictions of a short minibatch as whole",
+               "min(static_cast<std::int64_t>(args.batch - begin), args.examples - first)",
+               "static_cast<std::int64_t>(args.batch - begin)"),
+    evaluation("predictions with the first row's sigma",
+               "constants, layer, row)", "constants, layer, 0)"),
+    evaluation("predictions without the barrier before a layer",
+               "kExact>(block, l, sharers, first);\n    __syncthreads();\n", "kExact>(block, l, sharers, first);\n",
+               variant="race"),
+    evaluation("predictions without the barrier before their sums",
+               "block.warp, block.lane);\n    __syncthreads();\n", "block.warp, block.lane);\n", variant="race"),
 ]
 
 
