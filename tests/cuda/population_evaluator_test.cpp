@@ -55,10 +55,10 @@ const Task kTasks[] = {
     {"four_layers", {5, 31, 33, 3}, 20},
     {"four_layers_of_bytes", {33, 16, 31, 5}, 20, true},
     {"wide", {100, 33, 10}, 100},
-    {"wide_of_bytes", {100, 100, 10}, 100, true},
+    {"wide_of_bytes", {31, 100, 10}, 100, true},
     {"many_classes", {5, 6, 33}, 31, true},
     {"regression", {1, 20, 1}, 20, false, true},
-    {"regression_of_bytes", {31, 100, 3}, 23, true, true},
+    {"wide_regression", {31, 100, 3}, 23, false, true},
 };
 
 /// What both engines hold after some steps of training on the CPU, so that each sigma is its own.
