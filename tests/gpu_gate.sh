@@ -8,10 +8,11 @@
 #
 #   --architectures LIST  to build for, as CMake has them; 90
 #   --build DIR           where to build; build/gate
-#   --out DIR             where results go: summary.md and at most 10 files more; build/gate-results, or gate-results
-#   --data DIR            MNIST as IDX files, for the science stage, which fails without, and for peers; $ENSYN_MNIST
-#   --stages LIST         of tests,sanitizer,probe,benchmarks,science,peers; all. Of sanitizer and benchmarks also
-#                         parts: memcheck,racecheck,initcheck,synccheck and kernels,steps
+#   --out DIR             where results go: summary.md and at most 17 files more; build/gate-results, or gate-results
+#   --data DIR            MNIST as IDX files, for the stages science and sweep, which fail without, and for peers;
+#                         $ENSYN_MNIST
+#   --stages LIST         of tests,sanitizer,probe,benchmarks,science,sweep,peers; all. Of sanitizer and benchmarks also
+#                         parts: memcheck,racecheck,initcheck,synccheck and kernels,steps,scaling
 #   --stage-limit SECONDS for each part of a stage; 540
 #   --no-sanitizer        leaves the sanitizer out; otherwise a machine without it fails
 #
@@ -20,11 +21,11 @@
 set -euo pipefail
 
 self=$(readlink -f "${BASH_SOURCE[0]}")
-all_parts=(tests memcheck racecheck initcheck synccheck probe kernels steps science peers)
+all_parts=(tests memcheck racecheck initcheck synccheck probe kernels steps scaling science sweep peers)
 
 # The bundle takes what ctest knows by label gpu, and that must be at least these.
 gpu_tests=(kernels_gpu_test engine_gpu_test parity_gpu_test ops_gpu_test)
-benchmarks=(ensyn_probe ensyn_cuda_kernel_bench ensyn_cuda_step_bench ensyn_peer_cublas)
+benchmarks=(ensyn_probe ensyn_cuda_kernel_bench ensyn_cuda_step_bench ensyn_cuda_scaling ensyn_peer_cublas)
 
 # The sanitizer is up to a hundred times slower, so it gets small problems of every kind, in single precision. Tests
 # that provoke errors of the runtime stay out: memcheck counts those.
@@ -87,7 +88,8 @@ bundle() {
   cp "${programs[@]}" "$to/bin/"
   copy_libraries "$to/lib" "${programs[@]}"
   printf '%s\n' "${listed[@]}" >"$to/tests.txt"
-  cp "$self" tests/science/tradeoff.py "$to/"
+  cp "$self" tests/science/{tradeoff.py,sweep_check.py,whole_sweep.py,published_tradeoff.csv} "$to/"
+  cp bench/results/2026-11-25-paper-240.csv "$to/"
   mkdir -p "$to/peers"
   cp bench/peers/*.py "$to/peers/"
   git describe --always --dirty >"$to/commit.txt" 2>/dev/null || echo unknown >"$to/commit.txt"
@@ -209,18 +211,35 @@ run_steps() {
   row steps "one network" "$verdict: ${found:-no figure of} steps/s (goal on an H200: $needed_steps_per_second)" -
 }
 
+run_scaling() {
+  judge scaling ensyn_cuda_scaling 250 "$out/scaling.txt" "$bin/ensyn_cuda_scaling" --json "$out/scaling.json"
+}
+
+has_data() {
+  [ -n "$data" ] && return 0
+  failures=$((failures + 1))
+  row "$1" - "FAILED: no MNIST (--data DIR)" "0 s"
+  return 1
+}
+
 run_science() {
   local science_row
-  if [ -z "$data" ]; then
-    failures=$((failures + 1))
-    row science - "FAILED: no MNIST (--data DIR)" "0 s"
-    return 0
-  fi
+  has_data science || return 0
   for science_row in "${science_rows[@]}"; do
     judge science "$science_row" 240 "$out/science.log" env "ENSYN_MNIST=$data" \
       python3 "$bundle_folder/tradeoff.py" "$bin/ensyn" "$science_row" "$data" --device cuda
     row science "$science_row" "$(grep "^$science_row:" "$judged" | tail -n 1 || echo 'no figure')" -
   done
+}
+
+# Its own limits end it before this one does.
+run_sweep() {
+  local line
+  has_data sweep || return 0
+  judge sweep "240 networks" 268 "$out/sweep.txt" python3 -B "$bundle_folder/whole_sweep.py" "$bin/ensyn" "$data" "$out"
+  while IFS= read -r line; do
+    row sweep "${line%%:*}" "${line#*: }" -
+  done < <(grep -E '^(one network|resident|streamed|graph):' "$judged")
 }
 
 # What PyTorch and JAX there are is compared; without any the C++ peer remains.
@@ -242,7 +261,9 @@ run_part() {
     probe) run_probe ;;
     kernels) run_kernels ;;
     steps) run_steps ;;
+    scaling) run_scaling ;;
     science) run_science ;;
+    sweep) run_sweep ;;
     peers) run_peers ;;
   esac
 }
@@ -288,7 +309,8 @@ run() {
   bin=$bundle_folder/bin
   mkdir -p "$out"
   out=$(readlink -f "$out")
-  rm -f "$out"/{summary.md,{tests,sanitizer,science,peers}.log,{probe,kernels,steps}.{json,txt}}
+  rm -f "$out"/{summary.md,{tests,sanitizer,science,peers}.log,{probe,kernels,steps,scaling,sweep}.{json,txt}}
+  rm -f "$out"/sweep-{resident,streamed,graph}.csv
   ENSYN_COMMIT=$(cat "$bundle_folder/commit.txt")
   export ENSYN_COMMIT
   # The lowest numbers of a machine with several devices are those of nvidia-smi.
@@ -321,7 +343,7 @@ run() {
 set_parts() {
   local wanted=",$1," part stage
   wanted=${wanted//,sanitizer,/,memcheck,racecheck,initcheck,synccheck,}
-  wanted=${wanted//,benchmarks,/,kernels,steps,}
+  wanted=${wanted//,benchmarks,/,kernels,steps,scaling,}
   for stage in ${wanted//,/ }; do
     [[ " ${all_parts[*]} " == *" $stage "* ]] ||
       die "--stages has no '$stage': it has sanitizer, benchmarks, ${all_parts[*]}"
