@@ -236,7 +236,7 @@ run_science() {
 run_sweep() {
   local line
   has_data sweep || return 0
-  judge sweep "240 networks" 268 "$out/sweep.txt" python3 -B "$bundle_folder/whole_sweep.py" "$bin/ensyn" "$data" "$out"
+  judge sweep "240 networks" 262 "$out/sweep.txt" python3 -B "$bundle_folder/whole_sweep.py" "$bin/ensyn" "$data" "$out"
   while IFS= read -r line; do
     row sweep "${line%%:*}" "${line#*: }" -
   done < <(grep -E '^(one network|resident|streamed|graph):' "$judged")

@@ -166,7 +166,7 @@ def arguments():
     parser.add_argument("out", type=Path)
     parser.add_argument("--methods", default="resident,streamed")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--limit", type=float, default=255, help="seconds for all")
+    parser.add_argument("--limit", type=float, default=250, help="seconds for all")
     return parser.parse_args()
 
 
