@@ -180,6 +180,7 @@ std::vector<double> time_steps(Engine& engine, const Row& row, double seconds) {
       kEmulation ? 1 : std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
   training.run(stretch);
   std::vector<double> times;
+  times.reserve(kStretches);
   for (int i = 0; i < kStretches; ++i) times.push_back(training.run(stretch) / static_cast<double>(stretch));
   std::sort(times.begin(), times.end());
   return times;

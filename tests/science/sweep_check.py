@@ -10,6 +10,7 @@ of an independent run of the same protocol.
 
 import csv
 import math
+import statistics
 import sys
 from pathlib import Path
 
@@ -216,18 +217,30 @@ def check(sweep, published, other):
 
 
 def compare_methods(sweep, other, name):
-    """Two ways to train the same networks with the same noise: rounding apart, one is the other."""
+    """Two ways to train the same networks with the same noise.
+
+    Training blows roundings up: a learning rate larger by 4e-7 of itself (5e-4, 10 epochs, rho = 1/2, c = 10^0.5, on a CPU)
+    moved sigma by 1.3 and 1.9 % and accuracy by 0.2 and 2.5 points, heterogeneous and homogeneous. So single networks may
+    differ by half of what independent runs may, and accuracies by 0.05 decades of c beside their sampling; 85 of 100 sigma
+    must lie within 2 % (about one in ten of the CPU's sweep is further than that from its neighbours' curve); and medians,
+    which such differences leave where they are, must agree closely.
+    """
     accuracy, sigma = Group(name + ", accuracy", "points"), Group(name + ", sigma", "of it")
-    for key, found in sweep.items():
-        want = other[key]
-        detail = f": {found[0]:.2f} and {want[0]:.2f} %"
-        accuracy.add(name_of(key), abs(found[0] - want[0]), method_tolerance((found[0] + want[0]) / 2), detail)
-        sigma.add(name_of(key), abs(found[1] / want[1] - 1), 0.02, f": {found[1]:.5g} and {want[1]:.5g}")
-    return [accuracy, sigma]
-
-
-def method_tolerance(accuracy):
-    return max(0.6, 4 * sampling_spread(accuracy))
+    most, whole = Group(name + ", sigma beyond 2 %", "of networks"), Group(name + ", medians", "points or %")
+    for noise in KINDS:
+        keys = [key for key in sweep if key[2] == noise]
+        points = [sweep[key][0] - other[key][0] for key in keys]
+        ratios = [sweep[key][1] / other[key][1] - 1 for key in keys]
+        most.add(noise, sum(not abs(ratio) <= 0.02 for ratio in ratios) / len(ratios), 0.15)
+        whole.add(f"accuracy, {noise}", abs(statistics.median(points)), 0.15)
+        whole.add(f"sigma, {noise}", 100 * abs(statistics.median(ratios)), 0.5)
+        for key, ratio in zip(keys, ratios):
+            found, want = sweep[key], other[key]
+            excess = accuracy_excess(sweep, key, want[0], 0.05)
+            allowed = max(0.6, 4 * sampling_spread((found[0] + want[0]) / 2))
+            accuracy.add(name_of(key), excess, allowed, f": {found[0]:.2f} and {want[0]:.2f} %")
+            sigma.add(name_of(key), abs(ratio), sigma_tolerance(key) / 2, f": {found[1]:.5g} and {want[1]:.5g}")
+    return [accuracy, sigma, most, whole]
 
 
 def files_beside():

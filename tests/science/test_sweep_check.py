@@ -156,13 +156,29 @@ class Methods(unittest.TestCase):
     def test_the_same(self):
         self.assertEqual(self.compare(lambda *values: values), set())
 
-    def test_sigma_may_differ_by_two_percent(self):
-        self.assertEqual(self.compare(lambda accuracy, sigma, cost: (accuracy, 1.019 * sigma, cost)), set())
-        self.assertEqual(self.compare(lambda accuracy, sigma, cost: (accuracy, 1.03 * sigma, cost)), {"methods, sigma"})
+    def test_sigma_off_everywhere(self):
+        wrong = self.compare(lambda accuracy, sigma, cost: (accuracy, 1.01 * sigma, cost))
+        self.assertEqual(wrong, {"methods, medians"})
+        wrong = self.compare(lambda accuracy, sigma, cost: (accuracy, 1.025 * sigma, cost))
+        self.assertEqual(wrong, {"methods, sigma beyond 2 %", "methods, medians"})
+
+    def test_some_sigma_may_be_off_but_none_by_much(self):
+        for factor, wanted in ((1.025, set()), (1.07, {"methods, sigma"})):
+            changed = sweep_check.read_sweep(CPU)
+            for key in [(1, 5, "homogeneous"), (2, 20, "homogeneous"), (3, 25, "heterogeneous")]:
+                accuracy, sigma, cost = changed[key]
+                changed[key] = (accuracy, factor * sigma, cost)
+            groups = sweep_check.compare_methods(changed, sweep_check.read_sweep(CPU), "methods")
+            self.assertEqual(failed(groups), wanted)
 
     def test_accuracy_off(self):
-        self.assertEqual(self.compare(lambda accuracy, sigma, cost: (accuracy - 5, sigma, cost)), {"methods, accuracy"})
-        self.assertEqual(self.compare(lambda accuracy, sigma, cost: (math.nan, sigma, cost)), {"methods, accuracy"})
+        wanted = {"methods, accuracy", "methods, medians"}
+        self.assertEqual(self.compare(lambda accuracy, sigma, cost: (accuracy - 5, sigma, cost)), wanted)
+        self.assertEqual(self.compare(lambda accuracy, sigma, cost: (math.nan, sigma, cost)), wanted)
+
+    def test_accuracy_a_little_off_everywhere(self):
+        wrong = self.compare(lambda accuracy, sigma, cost: (accuracy - 0.3, sigma, cost))
+        self.assertEqual(wrong, {"methods, medians"})
 
 
 class WholeSweep(unittest.TestCase):
@@ -181,7 +197,7 @@ class WholeSweep(unittest.TestCase):
             table = write(folder, scaled("sigma_rms", 1.03, "heterogeneous"))
             status, result, text = run_whole_sweep(folder, STAND_IN_streamed=str(table))
             self.assertEqual((status, result["passed"]), (1, False))
-        self.assertRegex(text, r"methods, sigma: FAILED.*\n.*WRONG: 0.03")
+        self.assertRegex(text, r"methods, medians: FAILED.*\n.*WRONG: 2.9\d points or %")
 
     def test_a_method_that_is_refused_fails_but_not_the_graph(self):
         with tempfile.TemporaryDirectory() as folder:
