@@ -108,7 +108,8 @@ template <class T>
 struct EvaluationBed {
   EvaluationBed(const Setup& setup, NoiseKind noise)
       : weights(setup, noise),
-        results(static_cast<std::size_t>(setup.networks) * weights.layers.data.size() * kSlots *
+        data(weights.layers.data.subset(0, is_emulation() ? 11 : weights.layers.data.size())),
+        results(static_cast<std::size_t>(setup.networks) * data.size() * kSlots *
                     static_cast<std::size_t>(setup.sizes.back()),
                 "predictions") {
     kernels::evaluation_weights(weights.args, stream().get());
@@ -119,7 +120,7 @@ struct EvaluationBed {
     args.weights = weights.weights.data();
     args.inputs = layers.device_data.template inputs<T>();
     args.batch = setup.batch;
-    args.examples = static_cast<std::int64_t>(layers.data.size());
+    args.examples = static_cast<std::int64_t>(data.size());
     args.batches = (args.examples + setup.batch - 1) / setup.batch;
     args.slots = kSlots;
     args.purpose = static_cast<std::uint32_t>(ensyn::Purpose::evaluation);
@@ -128,6 +129,7 @@ struct EvaluationBed {
   }
 
   WeightBed<T> weights;
+  ensyn::Dataset data;  ///< the first examples of what is on the device
   ensyn::cuda::DeviceBuffer<T> results;
   kernels::PopulationEvaluation<T> args;
 };
@@ -145,14 +147,13 @@ std::string compare_predictions(const EvaluationBed<T>& bed) {
     config.members.emplace_back(member).stream = static_cast<std::uint32_t>(m);
   ensyn::ExecutionConfig execution;
   execution.device = ensyn::DeviceKind::cpu;
-  const std::vector<ensyn::Prediction> want = ensyn::cpu::make_cpu_engine(config, layers.data, execution)
-                                                  ->predict(layers.data, {kSlots - 1, layers.setup.batch});
+  const std::vector<ensyn::Prediction> want = ensyn::cpu::make_cpu_engine(config, bed.data, execution)
+                                                  ->predict(bed.data, {kSlots - 1, layers.setup.batch});
   const std::vector<T> got = read(bed.results);
   // A logarithm is off by that of a sum of a thousand products and normals good to 1e-5, a probability by no
   // more.
   Comparison comparison(sizeof(T) == 4 ? 2e-4 : 1e-11);
-  const std::size_t outputs = static_cast<std::size_t>(layers.setup.sizes.back()),
-                    examples = layers.data.size();
+  const std::size_t outputs = static_cast<std::size_t>(layers.setup.sizes.back()), examples = bed.data.size();
   std::size_t of_want = 0;
   for (const int m : layers.compared()) {
     const ensyn::Prediction& one = want[of_want++];

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kThreads = 256, kTilesOfBlock = kThreads / 32;
 /// Rows of pixels before the examples: all pixels 1, and the bias alone 1 (Pixels, tile_product.h).
-constexpr int kBesidePixels = 2;
+[[maybe_unused]] constexpr int kBesidePixels = 2;  // where the kernel is empty
 
 /// Blocks on a multiprocessor that registers must allow: as many as do not make a kernel spill them.
 template <class T, int kN, bool kPixels>
