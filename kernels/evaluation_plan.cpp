@@ -36,6 +36,7 @@ void place(const EvaluationProblem& problem, EvaluationShape& shape) {
   SharedRoom room;
   for (int i = 0; i < 2; ++i) shape.room[i] = room.take(needs[i]);
   shape.sums = room.take(static_cast<std::size_t>(shape.warps) * examples * kSumStride * element);
+  shape.keys = room.take(2 * 10 * sizeof(std::uint32_t));
   shape.shared_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(room.used(), UINT32_MAX));
 }
 

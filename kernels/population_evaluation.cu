@@ -106,8 +106,9 @@ __device__ inline void multiply_row(const Block<T>& block, int l, int row_tile, 
   const bool noisy = block.slot > 0;
   const std::int64_t draw = static_cast<std::int64_t>(block.slot - 1) * block.args.batches +
                             block.args.first_minibatch + block.minibatch;
-  const NoiseSource source =
-      noise_source(block.constants, static_cast<std::uint64_t>(draw), tiled.layer.tensor, block.args.purpose);
+  const KeyedNoise source =
+      keyed_noise(block.template part<const uint4>(block.args.shape.keys), block.constants,
+                  static_cast<std::uint64_t>(draw), tiled.layer.tensor, block.args.purpose);
   const T* at = block.weights +
                 static_cast<std::int64_t>(tiled.first_tile + row_tile * tiled.column_tiles) *
                     (kWeightFields * kTileElements) +
@@ -232,6 +233,7 @@ __global__ void __launch_bounds__(kThreads, resident_blocks<T, kN, kPixels>())
       thread,
       thread / 32,
       own_lane()};
+  prepare_keys(block.constants.seed, block.template part<unsigned>(args.shape.keys), thread);
   if constexpr (kPixels) {
     auto* pixels = block.template inputs_of<std::uint8_t>(0);
     stage(block, pixels);

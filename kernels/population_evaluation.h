@@ -28,6 +28,7 @@ struct EvaluationShape {
   /// Inputs of a layer in one, its outputs in the other, in turn.
   SharedPart room[2];
   SharedPart sums;  ///< of each warp
+  SharedPart keys;  ///< of the noise
   std::uint32_t shared_bytes = 0;
 };
 

@@ -69,11 +69,6 @@ __device__ inline Quad<T> normals_at(const KeyedNoise& source, int row_quad, int
       keyed_words(source, static_cast<std::uint32_t>(row_quad * ((columns + 1) / 2) + column_quad)), T(0));
 }
 
-template <class T>
-__device__ inline Quad<T> normals_at(const NoiseSource& source, int row_quad, int column_quad, int columns) {
-  return tile_normals(quad_words(source, row_quad, column_quad, columns), T(0));
-}
-
 /// w = mu + sigma xi with a sigma of each weight.
 template <class T>
 __device__ inline Quad<T> draw_own(const Four<T>& mu, const Four<T>& phi, const Quad<T>& xi) {

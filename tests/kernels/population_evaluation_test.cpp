@@ -270,7 +270,8 @@ TEST(EvaluationPlan, PartsDoNotOverlapAndHoldTheirExamples) {
         EXPECT_LE(shape.examples + 2, 8 * shape.example_tiles);
         EXPECT_EQ(shape.room[1].at, shape.room[0].at + shape.room[0].bytes);
         EXPECT_EQ(shape.sums.at, shape.room[1].at + shape.room[1].bytes);
-        EXPECT_EQ(shape.shared_bytes, shape.sums.at + shape.sums.bytes);
+        EXPECT_EQ(shape.keys.at, shape.sums.at + shape.sums.bytes);
+        EXPECT_EQ(shape.shared_bytes, shape.keys.at + shape.keys.bytes);
         EXPECT_GE(shape.room[0].bytes, examples * static_cast<std::uint32_t>(shape.input_stride));
         for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
           EXPECT_GT(shape.output_stride[l], sizes[l + 1]);
