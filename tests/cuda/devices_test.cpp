@@ -15,14 +15,16 @@
 namespace {
 
 using ensyn::Precision;
+using ensyn::TrainingMethod;
 using parity::Case;
 using ::testing::HasSubstr;
 
-ensyn::ExecutionConfig on_cuda(int index = 0) {
+ensyn::ExecutionConfig on_cuda(int index = 0, TrainingMethod method = TrainingMethod::graph) {
   ensyn::ExecutionConfig execution;
   execution.device = ensyn::DeviceKind::cuda;
   execution.device_index = index;
   execution.threads = 1;
+  execution.training_method = method;
   return execution;
 }
 
@@ -145,6 +147,12 @@ TEST_F(DevicesTest, LaunchesThatAreRefused) {
   for (const int n : {1, 2, 3, 5, 9}) {
     simt::settings().fail_launch = n;
     EXPECT_NE(error_of<ensyn::DeviceError>(on_cuda()), "") << "launch " << n;
+  }
+  for (const TrainingMethod method : {TrainingMethod::streamed, TrainingMethod::resident}) {
+    for (const int n : {1, 4, 5, 6}) {
+      simt::settings().fail_launch = n;
+      EXPECT_NE(error_of<ensyn::DeviceError>(on_cuda(0, method)), "") << name(method) << ", launch " << n;
+    }
   }
   simt::reset();
   train_a_little();

@@ -32,15 +32,17 @@ class Mutant:
     level: str = "-O1"  # of optimisation
 
 
-def whole(name, file, text, replacement, cases="pixels", tests="WholeNetworkSingleTest", **others):
+def whole(name, file, text, replacement, cases="pixels", tests="WholeNetworkSingleTest", unit="streamed_training.cu",
+          **others):
     """A mutant of what trains whole networks, which is long to compile."""
     return Mutant(name, file, text, replacement, "All/{0}.*/{1}:All/{0}.*/{1}_shared".format(tests, cases),
-                  "" if file.endswith(".cu") else "streamed_training.cu", level="-O0", **others)
+                  "" if file.endswith(".cu") else unit, level="-O0", **others)
 
 
-def resident(name, text, replacement):
+def resident(name, file, text, replacement):
     """As above, of networks that clusters hold."""
-    return whole("resident: " + name, "resident_training.cu", text, replacement, tests="WholeNetworkResidentTest")
+    return whole("resident: " + name, "device/resident/" + file, text, replacement, tests="WholeNetworkResidentTest",
+                 unit="resident_training.cu")
 
 
 def evaluation(name, text, replacement, **others):
@@ -173,13 +175,13 @@ MUTANTS = [
           "a.set(1, w.of[0][1]), a.set(2, w.of[1][0])", "a.set(1, w.of[1][0]), a.set(2, w.of[0][1])"),
     whole("sums of one warp alone", "device/warp_sums.h", "w < sharers.warps; ++w", "w < 1; ++w"),
     # Pixels and biases.
-    whole("no shift of pixels forward", "streamed_training.cu", "detail::fused(ones, inputs.shift, bias)", "bias"),
-    whole("no bias beside pixels", "streamed_training.cu", "detail::fused(ones, inputs.shift, bias)",
+    whole("no shift of pixels forward", "device/streamed/pass.h", "detail::fused(ones, inputs.shift, bias)", "bias"),
+    whole("no bias beside pixels", "device/streamed/pass.h", "detail::fused(ones, inputs.shift, bias)",
           "ones * inputs.shift"),
-    whole("no shift of pixels in the gradient", "streamed_training.cu", "T(1) : inputs.shift;", "T(1) : T(0);"),
-    whole("bias column's gradient as a pixel's", "streamed_training.cu",
+    whole("no shift of pixels in the gradient", "device/streamed/pass.h", "T(1) : inputs.shift;", "T(1) : T(0);"),
+    whole("bias column's gradient as a pixel's", "device/streamed/pass.h",
           "is_bias ? T(1) : inputs.shift", "inputs.shift"),
-    whole("no input of hidden biases", "streamed_training.cu",
+    whole("no input of hidden biases", "device/streamed/pass.h",
           "!block.is_last(l) ? T(1) : T(0);", "false ? T(1) : T(0);"),
     whole("pixels of another example", "device/whole_network.h",
           "bytes + minibatch.example(b) * features + at", "bytes + std::int64_t{b} * features + at"),
@@ -187,25 +189,26 @@ MUTANTS = [
     whole("targets of another example", "device/whole_network.h", "of.targets + minibatch.example(example) *",
           "of.targets + std::int64_t{example} *", "targets"),
     # Noise and sigma.
-    whole("gradient with the next step's noise", "streamed_training.cu",
+    whole("gradient with the next step's noise", "device/streamed/pass.h",
           "next.step_and_stream - 1", "next.step_and_stream"),
-    whole("backward with the next step's noise", "streamed_training.cu",
-          "source = keyed_noise(block.keys(), block.constants, pass.step,", "source = keyed_noise(block.keys(), block.constants, pass.step + 1,"),
+    whole("backward with the next step's noise", "device/streamed/pass.h",
+          "source = keyed_noise(block.keys(), block.constants, pass.step,",
+          "source = keyed_noise(block.keys(), block.constants, pass.step + 1,"),
     whole("sine and cosine swapped", "device/tile_math.h",
           "radius * special::sine(angle), radius * special::cosine(angle)",
           "radius * special::cosine(angle), radius * special::sine(angle)"),
-    whole("backward with sigma of the row above", "streamed_training.cu", "sigmas[min(row + 1, last)]",
+    whole("backward with sigma of the row above", "device/streamed/pass.h", "sigmas[min(row + 1, last)]",
           "sigmas[min(row, last)]"),
-    whole("forward with sigma of the layer above's row", "streamed_training.cu",
+    whole("forward with sigma of the layer above's row", "device/streamed/pass.h",
           "block.part(block.args.shape.sigmas)[of_all]", "block.part(block.args.shape.sigmas)[r]"),
     whole("a layer's phi for the first layer's rows", "device/whole_network.h",
           "{tiling.layers[group].first_row, ", "{0, "),
     whole("a phi divided by another's size", "device/whole_network.h", "of.groups[constants.first_group + group]",
           "of.groups[group]"),
     # Activation, update and the step's end.
-    whole("activations without ReLU", "streamed_training.cu",
+    whole("activations without ReLU", "device/streamed/pass.h",
           "if (!block.is_last(l)) value = detail::relu(value);", ""),
-    whole("backward without its ReLU mask", "streamed_training.cu",
+    whole("backward without its ReLU mask", "device/streamed/pass.h",
           "k < below.layer.rows && detail::less(T(0), activations[b * stride + k])", "k < below.layer.rows"),
     whole("mu goes up the gradient where phi is shared", "device/tile_math.h", "-rates.step_size * x.moment1",
           "rates.step_size * x.moment1"),
@@ -230,25 +233,30 @@ MUTANTS = [
           "x.moment2, g, rates);\n}\n\n/// One step of Adam on mu",
           "x.moment2, -g, rates);\n}\n\n/// One step of Adam on mu", tests="WholeNetworkDoubleTest"),
     # Shared memory.
-    whole("one place for two tiles on their way", "streamed_training.cu", "number % kSlots", "number % 1", "wide"),
-    whole("tiles taken before they are there", "streamed_training.cu", "    copies_.wait();\n", ""),
-    whole("backward without its first barrier", "streamed_training.cu",
+    whole("one place for two tiles on their way", "device/streamed/block.h", "number % kSlots", "number % 1", "wide"),
+    whole("tiles taken before they are there", "device/streamed/block.h", "    copies_.wait();\n", ""),
+    whole("backward without its first barrier", "device/streamed/pass.h",
           "    store_sums<T, kN>(block, sums, 0);\n    __syncthreads();\n", "    store_sums<T, kN>(block, sums, 0);\n",
           variant="race"),
-    whole("forward without its first barrier", "streamed_training.cu",
+    whole("forward without its first barrier", "device/streamed/pass.h",
           "block, noise_sums, 1);\n    __syncthreads();\n", "block, noise_sums, 1);\n", variant="race"),
     # Clusters.
-    resident("no shift of pixels forward", "inputs.shift, sum(block.batch() + 1)", "0.0f, sum(block.batch() + 1)"),
-    resident("no shift of pixels in the gradient", "is_bias ? 1.0f : inputs.shift", "is_bias ? 1.0f : 0.0f"),
-    resident("noise of the next step", "constants, step, layer.tensor, 0)", "constants, step + 1, layer.tensor, 0)"),
-    resident("backward with sigma of the row above", "sigmas[min(row + 1, last)]", "sigmas[min(row, last)]"),
-    resident("sigma of the layer above's row", "[block.layer(l).first_row + r], noise", "[r], noise"),
-    resident("backward without its ReLU mask", " && detail::less(0.0f, activations(b, k + j)) ? value", " ? value"),
-    resident("activations without ReLU", "last ? value : detail::relu(value)", "value"),
-    resident("outputs of one block's part", "s < count; ++s) value = value", "s < 1; ++s) value = value"),
-    resident("gradients in sigma of one block's part", "s < count; ++s) sum = sum + parts[s]",
+    resident("no shift of pixels forward", "sums.h", "inputs.shift, sum(block.batch() + 1)",
+             "0.0f, sum(block.batch() + 1)"),
+    resident("no shift of pixels in the gradient", "visits.h", "is_bias ? 1.0f : inputs.shift",
+             "is_bias ? 1.0f : 0.0f"),
+    resident("noise of the next step", "warp.h", "constants, step, layer.tensor, 0)",
+             "constants, step + 1, layer.tensor, 0)"),
+    resident("backward with sigma of the row above", "exchange.h", "sigmas[min(row + 1, last)]",
+             "sigmas[min(row, last)]"),
+    resident("sigma of the layer above's row", "exchange.h", "[block.layer(l).first_row + r], noise", "[r], noise"),
+    resident("backward without its ReLU mask", "exchange.h", " && detail::less(0.0f, activations(b, k + j)) ? value",
+             " ? value"),
+    resident("activations without ReLU", "exchange.h", "last ? value : detail::relu(value)", "value"),
+    resident("outputs of one block's part", "exchange.h", "s < count; ++s) value = value", "s < 1; ++s) value = value"),
+    resident("gradients in sigma of one block's part", "exchange.h", "s < count; ++s) sum = sum + parts[s]",
              "s < 1; ++s) sum = sum + parts[s]"),
-    resident("gradients in sigma for one block alone",
+    resident("gradients in sigma for one block alone", "exchange.h",
              "c < shape.cluster; ++c) {\n        cluster.map_shared_rank(block.at(shape.row_sums)",
              "c < 1; ++c) {\n        cluster.map_shared_rank(block.at(shape.row_sums)"),
     # Evaluation.
