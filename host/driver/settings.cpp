@@ -49,7 +49,8 @@ OptionTable execution_options() {
       {"threads", Kind::whole, "N", "0", "CPU threads; 0 takes every processor", 0},
       {"instruction_set", Kind::text, "NAME", "auto", "CPU instruction set, see ensyn info"},
       {"training_method", Kind::text, "NAME", "auto",
-       "on a CUDA device: resident or streamed (whole networks in one kernel), graph (kernels for each step) or auto"},
+       "on a CUDA device: resident or streamed (whole networks in one kernel), graph (kernels for each step) "
+       "or auto"},
   };
 }
 

@@ -73,6 +73,7 @@ __device__ inline void tile_cost_gradients(const float (&sigma)[kCount], const T
                                            float (&gradient)[kCount]) {
   ENSYN_UNROLL
   for (int i = 0; i < kCount; ++i) gradient[i] = sigma[i] * costs.inverse_variance;
+  ENSYN_ROLLED
   for (int k = 0; k < costs.count; ++k) {
     const detail::CostTermGradient<float> term = k == 0 ? costs.first : costs.terms[k];
     float power[kCount];

@@ -1,6 +1,6 @@
 /// \file
-/// ENSYN_UNROLL before a loop of a few iterations asks for all of them in line, ENSYN_ROLLED for none. Not part
-/// of the stable API.
+/// ENSYN_UNROLL before a loop of a few iterations asks for all of them in line, ENSYN_ROLLED for none. Not
+/// part of the stable API.
 #pragma once
 
 #if defined(__CUDACC__) || defined(__clang__)
