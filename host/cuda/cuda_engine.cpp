@@ -169,6 +169,7 @@ class CudaEngine final : public Engine {
       return at_a_time(
           {networks_, task, device_data, choice.shape, options_.evaluation_bytes, stream_, pool_});
     std::vector<Result> results;
+    results.reserve(static_cast<std::size_t>(networks_.count()));
     for (int m = 0; m < networks_.count(); ++m)
       results.push_back(one_by_one(networks_, m, task, device_data, multiprocessors_, stream_, pool_));
     return results;

@@ -167,6 +167,7 @@ std::vector<Evaluation> evaluate_population(const EvaluationTask<T>& what) {
               sums[i]);
       });
   std::vector<Evaluation> results;
+  results.reserve(totals.size());
   for (const EvaluationSums& total : totals) results.push_back(total.evaluation());
   return results;
 }

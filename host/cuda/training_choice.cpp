@@ -52,7 +52,7 @@ template <class Find>
 std::string for_each_kind(const PopulationConfig& config, TrainingChoice& choice, const Find& find) {
   for (const bool own_phi : {true, false}) {
     if (count_of_kind(config, own_phi) == 0) continue;
-    const std::string problem = find(own_phi, own_phi ? choice.own_phi : choice.shared_phi);
+    std::string problem = find(own_phi, own_phi ? choice.own_phi : choice.shared_phi);
     if (!problem.empty()) return problem;
   }
   return {};
