@@ -264,26 +264,23 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     evaluation_weights_kernel(const __grid_constant__ EvaluationWeights<T> args) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  int tile = static_cast<int>(blockIdx.x) * kTilesOfBlock + static_cast<int>(threadIdx.x) / 32, l = 0;
+  const int tile = static_cast<int>(blockIdx.x) * kTilesOfBlock + static_cast<int>(threadIdx.x) / 32;
   if (tile >= args.tiling.tiles) return;
   T* weights =
       args.weights +
       (static_cast<std::int64_t>(blockIdx.y) * args.tiling.tiles + tile) * (kWeightFields * kTileElements) +
       4 * lane;
-  while (l + 1 < args.tiling.layer_count && tile >= args.tiling.layers[l + 1].first_tile) ++l;
-  const TiledLayer& tiled = args.tiling.layers[l];
-  tile -= tiled.first_tile;
-  const int row = tile / tiled.column_tiles * kTileRows + 2 * (lane / 4);
-  const int column = tile % tiled.column_tiles * kTileColumns + 2 * (lane % 4);
+  const TilePlace place = place_of(args.tiling, tile, own_lane());
+  const Layer& layer = args.tiling.layers[place.layer].layer;
   const int network = args.first + static_cast<int>(blockIdx.y);
   const NetworkConstants<T>& constants = constants_of(args.networks, network);
-  const Parameters<T>& parameters = args.layers[l];
+  const Parameters<T>& parameters = args.layers[place.layer];
   const std::int64_t from = network * parameters.network_stride;
   Four<T> mu{}, sigma{};
-  for_elements(tiled.layer, row, column, [&](int i, int j) {
-    const std::int64_t at = from + offset_of(tiled.layer, row + i, column + j);
+  for_elements(layer, place.row, place.column, [&](int i, int j) {
+    const std::int64_t at = from + offset_of(layer, place.row + i, place.column + j);
     mu.of[2 * i + j] = parameters.mu[at];
-    sigma.of[2 * i + j] = sigma_of(args, constants, tiled.layer, parameters.phi, row + i, at);
+    sigma.of[2 * i + j] = sigma_of(args, constants, layer, parameters.phi, place.row + i, at);
   });
   four_at(weights) = mu;
   four_at(weights + kTileElements) = sigma;

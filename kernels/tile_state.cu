@@ -5,7 +5,7 @@
 
 #include <device/launch.h>
 
-#include "kernels/device/quad.h"
+#include "kernels/device/tile_product.h"
 
 namespace ensyn::kernels {
 namespace {
@@ -29,31 +29,28 @@ __device__ inline void for_quad(const Layer& layer, T* rows, T* tile, int row, i
 template <class T, bool kToTiles>
 __global__ void __launch_bounds__(kThreads) tile_state_kernel(const __grid_constant__ TileState<T> args) {
   const int network = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x) % 32;
-  int tile = static_cast<int>(blockIdx.x) * kTilesOfBlock + static_cast<int>(threadIdx.x) / 32, l = 0;
+  const int tile = static_cast<int>(blockIdx.x) * kTilesOfBlock + static_cast<int>(threadIdx.x) / 32;
   if (tile >= args.tiling.tiles) return;
   const bool own_phi = args.constants[network].sharing == Sharing::none;
   const int fields = own_phi ? kOwnPhiFields : kSharedPhiFields;
   T* state = args.state + args.state_offsets[network] +
              static_cast<std::int64_t>(tile) * fields * kTileElements + 4 * lane;
-  while (l + 1 < args.tiling.layer_count && tile >= args.tiling.layers[l + 1].first_tile) ++l;
-  const TiledLayer& tiled = args.tiling.layers[l];
-  tile -= tiled.first_tile;
-  const int row = tile / tiled.column_tiles * kTileRows + 2 * (lane / 4);
-  const int column = tile % tiled.column_tiles * kTileColumns + 2 * (lane % 4);
-  const Parameters<T>& parameters = args.layers[l];
+  const TilePlace place = place_of(args.tiling, tile, own_lane());
+  const Parameters<T>& parameters = args.layers[place.layer];
   T* const arrays[kOwnPhiFields] = {parameters.mu,  parameters.mu_moment1,  parameters.mu_moment2,
                                     parameters.phi, parameters.phi_moment1, parameters.phi_moment2};
   ENSYN_UNROLL
   for (int f = 0; f < kOwnPhiFields; ++f) {
     if (f >= fields) break;
     T* rows = arrays[f] + network * parameters.network_stride;
-    for_quad(tiled.layer, rows, state + f * kTileElements, row, column, [](T* element, T& in_tile) {
-      if constexpr (kToTiles) {
-        in_tile = element != nullptr ? *element : T(0);
-      } else if (element != nullptr) {
-        *element = in_tile;
-      }
-    });
+    for_quad(args.tiling.layers[place.layer].layer, rows, state + f * kTileElements, place.row, place.column,
+             [](T* element, T& in_tile) {
+               if constexpr (kToTiles) {
+                 in_tile = element != nullptr ? *element : T(0);
+               } else if (element != nullptr) {
+                 *element = in_tile;
+               }
+             });
   }
 }
 

@@ -99,7 +99,11 @@ void WholeTraining<T>::enqueue(const kernels::Inputs<T>& inputs, const DeviceDat
     training.labels = data.labels();
     training.targets = data.targets();
     training.steps = steps;
-    method_ == TrainingMethod::resident ? resident(training, part) : streamed(training, part);
+    if (method_ == TrainingMethod::resident) {
+      resident(training, part);
+    } else {
+      streamed(training, part);
+    }
   }
   kernels::from_tiles(tiles_, stream_);
 }

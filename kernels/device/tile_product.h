@@ -32,6 +32,19 @@ __device__ inline Lane own_lane() {
   return {lane / 4, lane % 4};
 }
 
+/// Where a lane's quad of a network's tile lies: the layer, and its first row and column in that.
+struct TilePlace {
+  int layer, row, column;
+};
+__device__ inline TilePlace place_of(const Tiling& tiling, int tile, const Lane& lane) {
+  int l = 0;
+  while (l + 1 < tiling.layer_count && tile >= tiling.layers[l + 1].first_tile) ++l;
+  const TiledLayer& layer = tiling.layers[l];
+  tile -= layer.first_tile;
+  return {l, tile / layer.column_tiles * kTileRows + 2 * lane.g,
+          tile % layer.column_tiles * kTileColumns + 2 * lane.t};
+}
+
 /// A number as two, of which tensor cores read all that counts.
 struct Split {
   float high, low;

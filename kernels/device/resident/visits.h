@@ -44,6 +44,19 @@ __device__ inline void store_state(const Block& block, int number, const Four<fl
   for (int f = 0; f < kFields; ++f) state_at(block, number, kFields, f) = field[f];
 }
 
+/// The lane's weights of tile `number`, the warp's q-th, after a step with gradient g.
+template <int kFields>
+__device__ inline void update_tile(const Block& block, const Warp<kFields>& warp, int q, int number,
+                                   Four<float> (&field)[kFields], const Quad<float>& g,
+                                   const TileCosts<float>& costs) {
+  if constexpr (kFields == kSharedPhiFields) {
+    update_mu_alone(field, g, costs, block.progress().adam);
+  } else {
+    update_own(field, g, warp.last(q), costs, block.progress().adam);
+  }
+  store_state(block, number, field);
+}
+
 /// The first layer's tiles: the update of the step before, then the product of this one.
 template <int kFields, class Element>
 __device__ inline void visit_first(const Block& block, Warp<kFields>& warp, bool update, bool forward,
@@ -69,12 +82,7 @@ __device__ inline void visit_first(const Block& block, Warp<kFields>& warp, bool
     if (update) {
       const Quad<float> g =
           first_gradient<kPixels>(block, deltas, Examples{before.of(tile.column()), kTileColumns}, tile);
-      if constexpr (kShared) {
-        update_mu_alone(field, g, costs, block.progress().adam);
-      } else {
-        update_own(field, g, warp.last(q), costs, block.progress().adam);
-      }
-      store_state(block, number, field);
+      update_tile(block, warp, q, number, field, g, costs);
     }
     if (!forward) return;
     const Examples x{now.of(tile.column()), kTileColumns};
@@ -108,12 +116,7 @@ __device__ inline void visit_behind(const Block& block, Warp<kFields>& warp, boo
         load_deltas<kN>(deltas, block.deltas(l), tile.row() * kTileRows - block.first_delta(l), block.lane);
         const Quad<float> g =
             tile_gradient<kN>(deltas, block.activations(l), tile.column() * kTileColumns, block.lane);
-        if constexpr (kShared) {
-          update_mu_alone(field, g, costs, block.progress().adam);
-        } else {
-          update_own(field, g, warp.last(q), costs, block.progress().adam);
-        }
-        store_state(block, number, field);
+        update_tile(block, warp, q, number, field, g, costs);
       }
       if (!draw) return;
       Four<float>& drawn = drawn_at<kFields>(block, number, block.thread % 32);
