@@ -1,23 +1,14 @@
 #include "ensyn/biophysics.h"
 
 #include <cmath>
-#include <string>
 
-#include "ensyn/error.h"
 #include "ensyn/noise.h"
+#include "host/require.h"
 
 namespace ensyn {
 namespace {
 
 constexpr int kMostVesicles = 10000;
-
-void require(bool holds, const char* name, double value, const char* range) {
-  if (holds) return;
-  throw ConfigError(std::string(name) + " is " + std::to_string(value) + ": it must be " + range);
-}
-void require_positive(const char* name, double value) {
-  require(std::isfinite(value) && value > 0, name, value, "a finite number above 0");
-}
 
 void check(const QuantalSynapse& synapse) {
   require_positive("n", synapse.n);

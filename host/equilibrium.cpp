@@ -8,16 +8,11 @@
 #include "ensyn/error.h"
 #include "ensyn/signatures.h"
 #include "ensyn/theory.h"
+#include "host/require.h"
 #include "host/state.h"
 
 namespace ensyn {
 namespace {
-
-void require(bool holds, const char* name, double value, const char* range) {
-  if (holds) return;
-  throw ConfigError(std::string(name) + " of the equilibrium is " + std::to_string(value) + ": it must be " +
-                    range);
-}
 
 /// sigma* of a weight of mean mu whose summed NLL has the curvature H.
 double fixed_point(const NetworkConfig& network, double mu, double curvature) {
@@ -129,16 +124,16 @@ void check_has_equilibrium(const NetworkConfig& network) {
 }
 
 void EquilibriumConfig::validate() const {
-  require(rounds >= 1, "rounds", rounds, "at least 1");
-  require(train_epochs >= 0, "train_epochs", train_epochs, "at least 0");
-  require(measure_epochs >= 1, "measure_epochs", measure_epochs, "at least 1");
-  require(settling_rounds >= 0, "settling_rounds", settling_rounds, "at least 0");
-  require(damping > 0 && damping <= 1, "damping", damping, "above 0 and at most 1");
-  require(largest_step > 1 && std::isfinite(largest_step), "largest_step", largest_step,
+  require(rounds >= 1, "rounds of the equilibrium", rounds, "at least 1");
+  require(train_epochs >= 0, "train_epochs of the equilibrium", train_epochs, "at least 0");
+  require(measure_epochs >= 1, "measure_epochs of the equilibrium", measure_epochs, "at least 1");
+  require(settling_rounds >= 0, "settling_rounds of the equilibrium", settling_rounds, "at least 0");
+  require(damping > 0 && damping <= 1, "damping of the equilibrium", damping, "above 0 and at most 1");
+  require(largest_step > 1 && std::isfinite(largest_step), "largest_step of the equilibrium", largest_step,
           "a finite number above 1");
-  require(sigma_ceiling > 0 && std::isfinite(sigma_ceiling), "sigma_ceiling", sigma_ceiling,
-          "a finite number above 0");
-  require(tolerance > 0, "tolerance", tolerance, "above 0");
+  require(sigma_ceiling > 0 && std::isfinite(sigma_ceiling), "sigma_ceiling of the equilibrium",
+          sigma_ceiling, "a finite number above 0");
+  require(tolerance > 0, "tolerance of the equilibrium", tolerance, "above 0");
 }
 
 Equilibrium equilibrate(Population& population, int member, const EquilibriumConfig& config,

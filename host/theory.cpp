@@ -3,22 +3,15 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <string>
 
 #include "ensyn/error.h"
+#include "host/require.h"
 
 namespace ensyn::theory {
 namespace {
 
-void require(bool holds, const char* name, double value, const char* range) {
-  if (holds) return;
-  throw ConfigError(std::string(name) + " is " + std::to_string(value) + ": it must be " + range);
-}
 void require_rho(double rho) {
   require(std::isfinite(rho) && rho > 0, "rho", rho, "a finite number above 0");
-}
-void require_positive(const char* name, double value) {
-  require(std::isfinite(value) && value > 0, name, value, "a finite number above 0");
 }
 
 /// sum_k c_k rho_k sigma^-(rho_k + 2): what the curvature has to equal. Falls with sigma.

@@ -18,22 +18,22 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
-json network_json(const BayesSettings& settings, const BayesNetwork& network) {
+ordered_json network_json(const BayesSettings& settings, const BayesNetwork& network) {
   const Evidence evidence = evidence_of(settings, network);
-  json result = {{"objective", network.variational ? "variational" : "energy"}};
-  result["rho"] = network.variational ? json() : json(network.rho);
-  result["c"] = network.variational ? json() : json(network.c);
+  ordered_json result = {{"objective", network.variational ? "variational" : "energy"}};
+  result["rho"] = network.variational ? ordered_json() : ordered_json(network.rho);
+  result["c"] = network.variational ? ordered_json() : ordered_json(network.c);
   result.update(accuracy_json(network.test));
   result["sigma_rms"] = network.energy.sigma_rms;
   result["elbo"] = evidence.elbo();
-  result["bound"] = network.variational ? json() : json(evidence.bound());
+  result["bound"] = network.variational ? ordered_json() : ordered_json(evidence.bound());
   if (settings.equilibrium_rounds > 0) result["converged"] = network.converged;
   return result;
 }
 
-void print(const Table& table, const json& summary, const BayesSettings& settings) {
+void print(const Table& table, const ordered_json& summary, const BayesSettings& settings) {
   std::cout << formatted("%8s%12s%7s%10s%10s%10s%12s%14s%14s\n", "rho", "c", "layer", "slope", "theory",
                          "Spearman", "gap", "ELBO", "bound");
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
@@ -56,7 +56,7 @@ void print(const Table& table, const json& summary, const BayesSettings& setting
 
 /// What the command prints besides what it writes.
 struct Outcome {
-  json summary;
+  ordered_json summary;
   Table table;
 };
 
@@ -65,7 +65,7 @@ Outcome run(const BayesSettings& settings, bool show_progress) {
   const TrainTest data = load_data(settings.data);
   create_folder(settings.out);
   const BayesRun trained = train_bayes_networks(settings, data, show_progress);
-  Outcome outcome{{{"command", "bayes"}, {"networks", json::array()}},
+  Outcome outcome{{{"command", "bayes"}, {"networks", ordered_json::array()}},
                   bayes_summary_table(settings, trained.networks)};
   for (const BayesNetwork& network : trained.networks) {
     outcome.summary["networks"].push_back(network_json(settings, network));
@@ -86,7 +86,7 @@ Outcome run(const BayesSettings& settings, bool show_progress) {
 
 }  // namespace
 
-json run_bayes(const BayesSettings& settings, bool show_progress) {
+ordered_json run_bayes(const BayesSettings& settings, bool show_progress) {
   return run(settings, show_progress).summary;
 }
 

@@ -21,7 +21,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 struct EvaluateFlags : CommonFlags {
   std::string model;
@@ -117,7 +117,7 @@ void evaluate(const EvaluateFlags& flags) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   const Energy energy = network.energy(0);
 
-  json result = evaluation_json(evaluation);
+  ordered_json result = evaluation_json(evaluation);
   result.update(energy_json(energy));
   result["examples"] = test.size();
   result["data"] = test.name();

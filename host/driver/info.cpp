@@ -15,7 +15,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 std::string listed(const std::vector<std::string>& items, const std::string& separator) {
   std::string text;
@@ -42,7 +42,7 @@ void info(const CommonFlags& flags) {
   const InfoSettings settings = info_settings(values);
   check_device(settings.execution);
   const BuildInfo build = build_info();
-  const json result = {
+  const ordered_json result = {
       {"version", build.version},
       {"noise_contract", kNoiseContract},
       {"compiler", build.compiler},

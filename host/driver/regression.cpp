@@ -17,7 +17,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 /// What one network of the population is.
 struct Model {
@@ -153,13 +153,13 @@ void add_curve(const RegressionSettings& settings, const Model& model, const Pre
   }
 }
 
-json number_or_null(double value) {
-  return std::isnan(value) ? json() : json(value);
+ordered_json number_or_null(double value) {
+  return std::isnan(value) ? ordered_json() : ordered_json(value);
 }
 
-json model_json(const Model& model, const Evaluation& evaluation, const Energy& energy, double mean_sd,
-                double covered) {
-  json result = {
+ordered_json model_json(const Model& model, const Evaluation& evaluation, const Energy& energy,
+                        double mean_sd, double covered) {
+  ordered_json result = {
       {"objective", model.objective}, {"rho", number_or_null(model.rho)}, {"c", number_or_null(model.c)}};
   result["nll_sample"] = evaluation.sample.nll;
   result["nll_mean"] = evaluation.mean.nll;
@@ -181,41 +181,41 @@ Table table_of(const Points& points) {
   return table;
 }
 
-json config_json(const RegressionSettings& settings) {
-  json result = {{"command", "regression"},
-                 {"rho", settings.rho},
-                 {"c", settings.c},
-                 {"hidden", settings.hidden},
-                 {"low", settings.low},
-                 {"high", settings.high},
-                 {"margin", settings.margin},
-                 {"points", settings.points},
-                 {"curve_points", settings.curve_points},
-                 {"noise_sd", settings.noise_sd},
-                 {"lambda", settings.lambda},
-                 {"lr", settings.learning_rate},
-                 {"mu_range", settings.mu_range},
-                 {"sigma_init", settings.sigma_init},
-                 {"batch", settings.batch},
-                 {"steps", settings.steps},
-                 {"samples", settings.samples},
-                 {"seed", settings.seed},
-                 {"precision", name(settings.precision)},
-                 {"device", name(settings.execution.device)},
-                 {"device_index", settings.execution.device_index},
-                 {"threads", settings.execution.threads},
-                 {"instruction_set", settings.execution.instruction_set},
-                 {"training_method", name(settings.execution.training_method)}};
+ordered_json config_json(const RegressionSettings& settings) {
+  ordered_json result = {{"command", "regression"},
+                         {"rho", settings.rho},
+                         {"c", settings.c},
+                         {"hidden", settings.hidden},
+                         {"low", settings.low},
+                         {"high", settings.high},
+                         {"margin", settings.margin},
+                         {"points", settings.points},
+                         {"curve_points", settings.curve_points},
+                         {"noise_sd", settings.noise_sd},
+                         {"lambda", settings.lambda},
+                         {"lr", settings.learning_rate},
+                         {"mu_range", settings.mu_range},
+                         {"sigma_init", settings.sigma_init},
+                         {"batch", settings.batch},
+                         {"steps", settings.steps},
+                         {"samples", settings.samples},
+                         {"seed", settings.seed},
+                         {"precision", name(settings.precision)},
+                         {"device", name(settings.execution.device)},
+                         {"device_index", settings.execution.device_index},
+                         {"threads", settings.execution.threads},
+                         {"instruction_set", settings.execution.instruction_set},
+                         {"training_method", name(settings.execution.training_method)}};
   result["prior"] = name(settings.prior);
   if (settings.prior == Prior::gaussian) result["prior_sigma"] = settings.prior_sigma;
   if (settings.prior == Prior::laplace) result["prior_scale"] = settings.prior_scale;
   return result;
 }
 
-void print(const json& summary, const RegressionSettings& settings) {
+void print(const ordered_json& summary, const RegressionSettings& settings) {
   std::cout << formatted("%-14s%8s%10s%12s%12s%12s%12s\n", "objective", "rho", "c", "NLL", "RMSE", "mean SD",
                          "coverage");
-  for (const json& model : summary["models"]) {
+  for (const ordered_json& model : summary["models"]) {
     const auto text = [&](const char* key) {
       return model[key].is_null() ? std::string() : formatted("%.4g", model[key].get<double>());
     };
@@ -307,7 +307,7 @@ RegressionSettings regression_settings(const Values& values) {
   return settings;
 }
 
-json run_regression(const RegressionSettings& settings) {
+ordered_json run_regression(const RegressionSettings& settings) {
   const std::vector<Model> models = models_of(settings);
   const Points training = noisy_points(settings, kTrainingPoints, settings.points);
   const Points test = noisy_points(settings, kTestPoints, kTestCount);
@@ -326,7 +326,7 @@ json run_regression(const RegressionSettings& settings) {
   const std::vector<Prediction> curves =
       population.predict(curve.dataset(settings, "curve"), evaluation_of(settings, curve.x.size()));
   Table table{"", {"objective", "rho", "c", "x", "mean", "sd", "target", "predictive_sd"}, {}};
-  json summary = {{"command", "regression"}, {"models", json::array()}};
+  ordered_json summary = {{"command", "regression"}, {"models", ordered_json::array()}};
   for (std::size_t m = 0; m < models.size(); ++m) {
     add_curve(settings, models[m], curves[m], curve, table);
     summary["models"].push_back(model_json(models[m], evaluations[m], population.energy(static_cast<int>(m)),
@@ -360,7 +360,7 @@ Command regression_command() {
             Values values;
             flags->overlay(values, regression_options());
             const RegressionSettings settings = regression_settings(values);
-            const json summary = run_regression(settings);
+            const ordered_json summary = run_regression(settings);
             if (flags->json) std::cout << summary.dump(2) << '\n';
             if (flags->prints_text()) print(summary, settings);
           }};

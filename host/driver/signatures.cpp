@@ -17,7 +17,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 struct SignatureFlags : CommonFlags {
   bool overwrite = false;
@@ -59,8 +59,8 @@ Population train(const SignatureSettings& settings, const Dataset& data, bool sh
   return network;
 }
 
-json fixed_point_json(const Equilibrium& found) {
-  json result{
+ordered_json fixed_point_json(const Equilibrium& found) {
+  ordered_json result{
       {"converged", found.converged}, {"rounds", found.rounds.size()}, {"at_ceiling", found.at_ceiling}};
   for (const EquilibriumRound& round : found.rounds) result["median_ratios"].push_back(round.median_ratios);
   return result;
@@ -137,9 +137,9 @@ class Run {
   RunFolder folder_;
   const NetworkConfig& member_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  json results_;
+  ordered_json results_;
   Table table_ = empty_signature_table();
-  json summary_;
+  ordered_json summary_;
   std::string text_;
 };
 

@@ -26,7 +26,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 void work_through(WorkSource& source, ChunkTrainer& trainer, std::size_t at_once) {
   const auto watch = [&](std::uint64_t position, std::uint64_t trained) { source.watch(position, trained); };
@@ -85,7 +85,7 @@ std::string announcement(const Grid& grid, const SweepSettings& settings, const 
   return text + "\n" + (batching.note.empty() ? "" : batching.note + "\n");
 }
 
-std::string summary_text(const SweepFolder& folder, const json& summary, bool bands) {
+std::string summary_text(const SweepFolder& folder, const ordered_json& summary, bool bands) {
   std::string text = grouped(summary["networks"].get<std::uint64_t>()) + " networks are done";
   if (const auto diverged = summary["diverged"].get<std::uint64_t>(); diverged > 0) {
     text += ", of which " + grouped(diverged) + " diverged";
@@ -131,7 +131,7 @@ class Sweep {
     std::error_code ignored;
     std::filesystem::remove_all(folder_.partial(), ignored);
     if (settings_.seeds.size() > 1) write_csv(folder_.bands(), sweep_bands(settings_, grid_, rows));
-    const json summary = summarise(work, progress, before);
+    const ordered_json summary = summarise(work, progress, before);
     write_json(folder_.summary(), summary);
     return {summary, summary_text(folder_, summary, settings_.seeds.size() > 1)};
   }
@@ -185,8 +185,8 @@ class Sweep {
     }
   }
 
-  [[nodiscard]] json summarise(const SweepWork& work, const SweepProgress& progress,
-                               std::size_t before) const {
+  [[nodiscard]] ordered_json summarise(const SweepWork& work, const SweepProgress& progress,
+                                       std::size_t before) const {
     const double seconds = progress.seconds();
     return {{"command", "sweep"},
             {"networks", grid_.size()},

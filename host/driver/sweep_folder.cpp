@@ -16,14 +16,14 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
-json read_config(const std::filesystem::path& file) {
+ordered_json read_config(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   try {
-    json config = json::parse(stream);
+    ordered_json config = ordered_json::parse(stream);
     if (config.is_object()) return config;
-  } catch (const json::exception&) {
+  } catch (const ordered_json::exception&) {
     // The same as what is JSON, but no object.
   } catch (const std::ios_base::failure&) {
     // A folder of that name.
@@ -73,10 +73,10 @@ void SweepFolder::check(const SweepSettings& settings) const {
                     "start anew with --overwrite, or choose another --out");
   }
   check_command();
-  const json before = read_config(config()), after = to_json(settings);
+  const ordered_json before = read_config(config()), after = to_json(settings);
   for (const char* key : {"version", "noise_contract"}) {
-    const json was = before.value(key, json());
-    const json& is = after[key];
+    const ordered_json was = before.value(key, ordered_json());
+    const ordered_json& is = after[key];
     if (was == is) continue;
     throw DataError(config().string() + ": the sweep was begun by an ensyn of " + key + " " + was.dump() +
                     ", this one is of " + is.dump() +

@@ -13,7 +13,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 /// Between two looks for messages; waiting inside MPI would take a processor from those who work.
 constexpr std::chrono::milliseconds kPause(1);
@@ -41,24 +41,24 @@ class Digest {
   std::uint64_t value_ = 14695981039346656037U;
 };
 
-json to_json(const Chunk& chunk) {
+ordered_json to_json(const Chunk& chunk) {
   return {{"id", chunk.id}, {"networks", chunk.networks}, {"saved", chunk.saved}};
 }
 
-Chunk chunk_from(const json& message) {
+Chunk chunk_from(const ordered_json& message) {
   return {message["id"], message["networks"].get<std::vector<std::size_t>>(),
           message["saved"].get<std::vector<std::size_t>>()};
 }
 
-json to_json(const Delivery& delivery) {
-  json results = json::array();
+ordered_json to_json(const Delivery& delivery) {
+  ordered_json results = ordered_json::array();
   for (const auto& [network, cells] : delivery.results) results.push_back({network, cells});
-  return {{"results", results}, {"done", delivery.done ? json(*delivery.done) : json()}};
+  return {{"results", results}, {"done", delivery.done ? ordered_json(*delivery.done) : ordered_json()}};
 }
 
-Delivery delivery_from(const json& message) {
+Delivery delivery_from(const ordered_json& message) {
   Delivery delivery;
-  for (const json& result : message["results"]) delivery.results.push_back({result[0], result[1]});
+  for (const ordered_json& result : message["results"]) delivery.results.push_back({result[0], result[1]});
   if (!message["done"].is_null()) delivery.done = message["done"].get<std::size_t>();
   return delivery;
 }
@@ -76,19 +76,19 @@ ExecutionConfig execution_of(const Ranks& ranks, const SweepSettings& settings) 
   return execution;
 }
 
-json agreement_of(const SweepSettings& settings, const TrainTest& data) {
+ordered_json agreement_of(const SweepSettings& settings, const TrainTest& data) {
   Digest digest;
   for (const Dataset* set : {&data.train, &data.test}) {
     digest.add(set->bytes());
     digest.add(set->floats());
     digest.add(set->labels());
   }
-  json all = to_json(settings);
+  ordered_json all = to_json(settings);
   all["out"] = std::filesystem::absolute(settings.base.out).lexically_normal().string();
   return {{"settings", all}, {"data", {{"content of the data set", digest.value()}}}};
 }
 
-void check_agreement(Ranks& ranks, const json& own) {
+void check_agreement(Ranks& ranks, const ordered_json& own) {
   for (int heard = 1; heard < ranks.size();) {
     const auto message = ranks.receive();
     if (!message) {
@@ -96,7 +96,7 @@ void check_agreement(Ranks& ranks, const json& own) {
       continue;
     }
     ++heard;
-    const json other = json::parse(message->text);
+    const ordered_json other = ordered_json::parse(message->text);
     // Settings first: they say more than that the data differ.
     auto difference = sweep_difference(own["settings"], other["settings"]);
     if (!difference) difference = sweep_difference(own["data"], other["data"]);
@@ -109,7 +109,7 @@ void check_agreement(Ranks& ranks, const json& own) {
 
 RankServer::RankServer(Ranks& ranks, SweepWork& work, SweepProgress& progress)
     : ranks_(ranks), work_(work), progress_(progress), present_(ranks.size() - 1) {
-  for (int rank = 1; rank < ranks.size(); ++rank) ranks.send(rank, json{{"begin", true}}.dump());
+  for (int rank = 1; rank < ranks.size(); ++rank) ranks.send(rank, ordered_json{{"begin", true}}.dump());
   thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
 }
 
@@ -137,11 +137,11 @@ void RankServer::serve(const std::stop_token& stop) {
 }
 
 void RankServer::answer(const Message& message) {
-  const json content = json::parse(message.text);
+  const ordered_json content = ordered_json::parse(message.text);
   if (content.contains("want")) {
     const auto chunk = work_.next(content["want"].get<std::size_t>());
     if (!chunk) --present_;
-    ranks_.send(message.from, (chunk ? to_json(*chunk) : json{{"end", true}}).dump());
+    ranks_.send(message.from, (chunk ? to_json(*chunk) : ordered_json{{"end", true}}).dump());
   } else if (content.contains("results")) {
     work_.take(delivery_from(content));
   } else {
@@ -150,14 +150,14 @@ void RankServer::answer(const Message& message) {
   }
 }
 
-RankClient::RankClient(Ranks& ranks, const json& agreement) : ranks_(ranks) {
+RankClient::RankClient(Ranks& ranks, const ordered_json& agreement) : ranks_(ranks) {
   ranks_.send(0, agreement.dump());
   static_cast<void>(wait());
 }
 
 std::optional<Chunk> RankClient::next(std::size_t wanted) {
-  ranks_.send(0, json{{"want", wanted}}.dump());
-  const json answer = wait();
+  ranks_.send(0, ordered_json{{"want", wanted}}.dump());
+  const ordered_json answer = wait();
   return answer.contains("end") ? std::nullopt : std::optional(chunk_from(answer));
 }
 
@@ -166,12 +166,12 @@ void RankClient::take(const Delivery& delivery) {
 }
 
 void RankClient::watch(std::uint64_t position, std::uint64_t trained) {
-  ranks_.send(0, json{{"position", position}, {"trained", trained}}.dump());
+  ranks_.send(0, ordered_json{{"position", position}, {"trained", trained}}.dump());
 }
 
-json RankClient::wait() {
+ordered_json RankClient::wait() {
   while (true) {
-    if (const auto message = ranks_.receive()) return json::parse(message->text);
+    if (const auto message = ranks_.receive()) return ordered_json::parse(message->text);
     if (InterruptGuard::interrupted()) throw Interrupted("interrupted");
     std::this_thread::sleep_for(kPause);
   }

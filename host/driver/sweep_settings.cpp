@@ -32,8 +32,9 @@ constexpr Axis kAxes[] = {
 };
 
 /// What may differ between a sweep and its continuation: none of it changes a row.
-const std::set<std::string> kMayChange = {"checkpoint_every", "networks_at_once", "threads",        "device",
-                                          "device_index",     "instruction_set",  "training_method"};
+const std::set<std::string> kMayChangeInSweep = {"checkpoint_every", "networks_at_once", "threads",
+                                                 "device",           "device_index",     "instruction_set",
+                                                 "training_method"};
 
 /// A value for a message, of which the beginning is enough.
 std::string short_text(const nlohmann::ordered_json& value) {
@@ -150,7 +151,8 @@ std::optional<SweepDifference> sweep_difference(const nlohmann::ordered_json& be
   for (const auto& [key, value] : keys.items()) {
     const auto was = before.value(key, nlohmann::ordered_json()),
                is = after.value(key, nlohmann::ordered_json());
-    if (was != is && !kMayChange.contains(key)) return SweepDifference{key, short_text(was), short_text(is)};
+    if (was != is && !kMayChangeInSweep.contains(key))
+      return SweepDifference{key, short_text(was), short_text(is)};
   }
   return std::nullopt;
 }

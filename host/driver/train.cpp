@@ -24,7 +24,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 struct TrainFlags : CommonFlags {
   bool resume = false;
@@ -32,17 +32,17 @@ struct TrainFlags : CommonFlags {
 };
 
 /// What may differ between a run and its continuation: none of it changes the steps already done.
-const std::set<std::string> kMayChange = {"epochs",       "checkpoint_every", "samples",
-                                          "averaging",    "threads",          "device",
-                                          "device_index", "instruction_set",  "training_method"};
+const std::set<std::string> kMayChangeInRun = {"epochs",       "checkpoint_every", "samples",
+                                               "averaging",    "threads",          "device",
+                                               "device_index", "instruction_set",  "training_method"};
 
-void check_unchanged(const json& before, const json& after, const Values& values,
+void check_unchanged(const ordered_json& before, const ordered_json& after, const Values& values,
                      const std::filesystem::path& folder) {
-  json keys = before;
+  ordered_json keys = before;
   keys.update(after);
   for (const auto& [key, ignored] : keys.items()) {
-    const json was = before.value(key, json()), is = after.value(key, json());
-    if (was == is || kMayChange.contains(key)) continue;
+    const ordered_json was = before.value(key, ordered_json()), is = after.value(key, ordered_json());
+    if (was == is || kMayChangeInRun.contains(key)) continue;
     throw ConfigError(values.origin(key) + " is " + is.dump() + ", but the run in " + folder.string() +
                       " has " + was.dump() + ": leave it out to resume, or start a run in another --out");
   }
@@ -79,7 +79,7 @@ Request old_run(const TrainFlags& flags) {
   }
   Request request;
   request.values = read_config_file(folder.config(), train_options());
-  const json before = to_json(train_settings(request.values));
+  const ordered_json before = to_json(train_settings(request.values));
   request.values.overlay(asked);
   request.settings = train_settings(request.values);
   request.settings.out = folder.path;
@@ -212,9 +212,9 @@ class Training {
   std::chrono::duration<double> seconds_{0};
 };
 
-json summary_json(const TrainSettings& settings, const Population& population, const Training& training,
-                  const Evaluation& evaluation, const Energy& energy) {
-  json summary = accuracy_json(evaluation);
+ordered_json summary_json(const TrainSettings& settings, const Population& population,
+                          const Training& training, const Evaluation& evaluation, const Energy& energy) {
+  ordered_json summary = accuracy_json(evaluation);
   summary.update(energy_json(energy));
   summary["steps"] = population.step();
   summary["steps_per_second"] = training.steps_per_second();
@@ -263,7 +263,7 @@ void train(const TrainFlags& flags) {
   training.run();
   const Evaluation evaluation = population.evaluate(data.test, settings.evaluation).front();
   const Energy energy = population.energy(0);
-  const json summary = summary_json(settings, population, training, evaluation, energy);
+  const ordered_json summary = summary_json(settings, population, training, evaluation, energy);
   write_json(folder.summary(), summary);
   if (flags.json) std::cout << summary.dump(2) << '\n';
   if (flags.prints_text()) {

@@ -33,6 +33,15 @@ std::array<double, 6> numbers(const ensyn::PredictionQuality& q) {
 
 }  // namespace
 
+ensyn::cuda::DeviceInfo hopper(int major, int minor) {
+  ensyn::cuda::DeviceInfo info;
+  info.major = major;
+  info.minor = minor;
+  info.multiprocessors = 132;
+  info.shared_bytes = 227 << 10;
+  return info;
+}
+
 std::unique_ptr<Engine> on_cpu(const parity::Case& test, const ensyn::Dataset& data) {
   return ensyn::cpu::make_cpu_engine(test.config, data, parity::on_cpu());
 }

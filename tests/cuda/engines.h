@@ -10,9 +10,13 @@
 #include "ensyn/evaluation.h"
 #include "host/backend.h"
 #include "host/cuda/cuda_engine.h"
+#include "host/cuda/runtime.h"
 #include "oracle/parity.h"
 
 namespace engines {
+
+/// A device that takes everything that any takes, unless its compute capability is another.
+[[nodiscard]] ensyn::cuda::DeviceInfo hopper(int major = 9, int minor = 0);
 
 /// Everything that an engine shows.
 struct Outcome {

@@ -148,21 +148,13 @@ TEST_P(PopulationEvaluatorTest, GivesTheSameBitsInAnyOrderOfMembers) {
 INSTANTIATE_TEST_SUITE_P(All, PopulationEvaluatorTest, ::testing::ValuesIn(kTasks),
                          [](const auto& test) { return test.param.name; });
 
-DeviceInfo device(int major = 9, int minor = 0) {
-  DeviceInfo info;
-  info.major = major;
-  info.minor = minor;
-  info.shared_bytes = 227 << 10;
-  return info;
-}
-
 TEST(EvaluationChoice, IsFusedWhereTrainingIsWhole) {
   const ensyn::PopulationConfig config = ensyn::paper_preset(2, 0.1);
   for (const int batch : {1, 20, 100, 10000}) {
-    EXPECT_TRUE(choose_evaluation(config, batch, true, device(), TrainingMethod::streamed).fused);
-    EXPECT_TRUE(choose_evaluation(config, batch, true, device(), TrainingMethod::resident).fused);
+    EXPECT_TRUE(choose_evaluation(config, batch, true, engines::hopper(), TrainingMethod::streamed).fused);
+    EXPECT_TRUE(choose_evaluation(config, batch, true, engines::hopper(), TrainingMethod::resident).fused);
   }
-  const auto choice = choose_evaluation(config, 20, true, device(), TrainingMethod::graph);
+  const auto choice = choose_evaluation(config, 20, true, engines::hopper(), TrainingMethod::graph);
   EXPECT_FALSE(choice.fused);
   EXPECT_EQ(choice.reason, "trained by the graph, whose bits are the CPU's");
 }
@@ -175,14 +167,14 @@ TEST(EvaluationChoice, SaysWhyItIsNot) {
     EXPECT_FALSE(choice.fused);
     return choice.reason;
   };
-  EXPECT_THAT(reason(device(8, 6)), HasSubstr("compute capability 8.6"));
+  EXPECT_THAT(reason(engines::hopper(8, 6)), HasSubstr("compute capability 8.6"));
   config.architecture.sizes = {784, 4096, 10};
-  EXPECT_THAT(reason(device()), HasSubstr("bytes of shared memory"));
+  EXPECT_THAT(reason(engines::hopper()), HasSubstr("bytes of shared memory"));
   config.architecture.sizes = {4, 4, 4, 4, 4, 4, 4, 4, 4, 4};
-  EXPECT_THAT(reason(device()), HasSubstr("8 layers at most"));
+  EXPECT_THAT(reason(engines::hopper()), HasSubstr("8 layers at most"));
   config.architecture.sizes = {784, 10};
   config.members[0].law = ensyn::NoiseLaw::log_normal;
-  EXPECT_THAT(reason(device()), HasSubstr("network 0 has noise of the law log_normal"));
+  EXPECT_THAT(reason(engines::hopper()), HasSubstr("network 0 has noise of the law log_normal"));
 }
 
 TEST(EvaluationParts, AreWholeNetworksOrMinibatchesOfOne) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "cuda/engines.h"
 #include "ensyn/error.h"
 #include "host/cuda/whole_training.h"
 
@@ -21,15 +22,6 @@ using ensyn::cuda::TrainingChoice;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
-DeviceInfo device(int major = 9, int minor = 0) {
-  DeviceInfo info;
-  info.major = major;
-  info.minor = minor;
-  info.multiprocessors = 132;
-  info.shared_bytes = 227 << 10;
-  return info;
-}
-
 PopulationConfig population(std::size_t networks) {
   PopulationConfig config = ensyn::paper_preset(2, 0.1);
   config.members.resize(networks, config.members.front());
@@ -41,7 +33,8 @@ TrainingChoice choose(const PopulationConfig& config, const DeviceInfo& on, Trai
                       int clusters = 8) {
   return choose_training(config, true, on, method, [=](const auto& /*training*/) { return clusters; });
 }
-TrainingChoice automatic(const PopulationConfig& config, const DeviceInfo& on = device(), int clusters = 8) {
+TrainingChoice automatic(const PopulationConfig& config, const DeviceInfo& on = engines::hopper(),
+                         int clusters = 8) {
   return choose(config, on, TrainingMethod::automatic, clusters);
 }
 
@@ -60,7 +53,7 @@ TEST(TrainingChoice, ThePapersNetworksAreResidentWhereClustersAre) {
 }
 
 TEST(TrainingChoice, ManyAreStreamedWhereClustersAreNotAndFewAreSpreadOverTheDevice) {
-  for (const auto& on : {std::pair{device(), 0}, std::pair{device(8), 8}}) {
+  for (const auto& on : {std::pair{engines::hopper(), 0}, std::pair{engines::hopper(8), 8}}) {
     const TrainingChoice many = automatic(population(240), on.first, on.second);
     EXPECT_EQ(many.method, TrainingMethod::streamed);
     EXPECT_GT(many.own_phi.streamed.warps, 0);
@@ -74,7 +67,7 @@ TEST(TrainingChoice, WhatIsAskedForIsTaken) {
   for (const TrainingMethod method :
        {TrainingMethod::graph, TrainingMethod::streamed, TrainingMethod::resident}) {
     for (const std::size_t networks : {1, 240}) {
-      const TrainingChoice choice = choose(population(networks), device(), method);
+      const TrainingChoice choice = choose(population(networks), engines::hopper(), method);
       EXPECT_EQ(choice.method, method);
       EXPECT_EQ(choice.reason, "asked for");
     }
@@ -85,7 +78,7 @@ TEST(TrainingChoice, ResidentIsRefusedInItsOwnWords) {
   PopulationConfig config = population(3);
   const auto refused = [&](int clusters, const std::string& why) {
     try {
-      static_cast<void>(choose(config, device(), TrainingMethod::resident, clusters));
+      static_cast<void>(choose(config, engines::hopper(), TrainingMethod::resident, clusters));
       ADD_FAILURE() << "was taken";
     } catch (const ensyn::ConfigError& error) {
       EXPECT_THAT(error.what(), HasSubstr("training_method resident does not take these networks: "));
@@ -114,34 +107,35 @@ struct Refusal {
 std::vector<Refusal> refusals() {
   const auto last = [](PopulationConfig& config) -> NetworkConfig& { return config.members.back(); };
   return {
-      {"binomial", [=](auto& c) { last(c).law = ensyn::NoiseLaw::binomial; }, device(),
+      {"binomial", [=](auto& c) { last(c).law = ensyn::NoiseLaw::binomial; }, engines::hopper(),
        "network 239 has noise of the law binomial"},
-      {"log_normal", [=](auto& c) { last(c).law = ensyn::NoiseLaw::log_normal; }, device(),
+      {"log_normal", [=](auto& c) { last(c).law = ensyn::NoiseLaw::log_normal; }, engines::hopper(),
        "network 239 has noise of the law log_normal"},
       {"laplace",
        [=](auto& c) {
          last(c).objective = ensyn::Objective::variational;
          last(c).prior = ensyn::Prior::laplace;
        },
-       device(), "network 239 has a Laplace prior"},
-      {"epsilon", [=](auto& c) { last(c).adam.epsilon = 1e-16; }, device(),
+       engines::hopper(), "network 239 has a Laplace prior"},
+      {"epsilon", [=](auto& c) { last(c).adam.epsilon = 1e-16; }, engines::hopper(),
        "network 239 has an epsilon of Adam below 1e-15"},
-      {"batch", [](auto& c) { c.batch = 39; }, device(),
+      {"batch", [](auto& c) { c.batch = 39; }, engines::hopper(),
        "minibatches of 39 examples, of which a block takes 38 at most"},
       {"batch_in_double",
        [](auto& c) {
          c.batch = 23;
          c.precision = ensyn::Precision::double_precision;
        },
-       device(), "minibatches of 23 examples, of which a block takes 22 at most"},
+       engines::hopper(), "minibatches of 23 examples, of which a block takes 22 at most"},
       {"width",
        [](auto& c) {
          c.architecture.sizes = {784, 2048, 2048, 10};
        },
-       device(), "shared memory"},
-      {"depth", [](auto& c) { c.architecture.sizes.assign(10, 7); }, device(), "it takes 8 layers at most"},
-      {"device", [](auto&) {}, device(8, 6), "a device of compute capability 8.6"},
-      {"old_device", [](auto&) {}, device(7, 5), "a device of compute capability 7.5"},
+       engines::hopper(), "shared memory"},
+      {"depth", [](auto& c) { c.architecture.sizes.assign(10, 7); }, engines::hopper(),
+       "it takes 8 layers at most"},
+      {"device", [](auto&) {}, engines::hopper(8, 6), "a device of compute capability 8.6"},
+      {"old_device", [](auto&) {}, engines::hopper(7, 5), "a device of compute capability 7.5"},
   };
 }
 

@@ -34,20 +34,11 @@ std::string name_of(const ::testing::TestParamInfo<Case>& test) {
   return test.param.name;
 }
 
-/// A device that takes everything that any takes.
-ensyn::cuda::DeviceInfo device() {
-  ensyn::cuda::DeviceInfo info;
-  info.major = 9;
-  info.multiprocessors = 132;
-  info.shared_bytes = 227 << 10;
-  return info;
-}
-
 bool is_taken(const Case& test, TrainingMethod method) {
   try {
-    return choose_training(test.config, test.holds_bytes, device(), method, [](const auto& /*training*/) {
-             return 1;
-           }).method == method;
+    return choose_training(test.config, test.holds_bytes, engines::hopper(), method,
+                           [](const auto& /*training*/) { return 1; })
+               .method == method;
   } catch (const ensyn::ConfigError&) {
     return false;
   }

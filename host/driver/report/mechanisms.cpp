@@ -11,8 +11,8 @@
 namespace ensyn::driver::report {
 namespace {
 
-constexpr std::array kColours = {Colour::blue,   Colour::vermilion, Colour::green,
-                                 Colour::orange, Colour::purple,    Colour::sky_blue};
+constexpr std::array kMechanismColours = {Colour::blue,   Colour::vermilion, Colour::green,
+                                          Colour::orange, Colour::purple,    Colour::sky_blue};
 constexpr std::array kSymbols = {Symbol::circle,  Symbol::square, Symbol::triangle, Symbol::inverted_triangle,
                                  Symbol::diamond, Symbol::circle};
 
@@ -20,8 +20,8 @@ constexpr std::array kSymbols = {Symbol::circle,  Symbol::square, Symbol::triang
 Series& series_of(Panel& panel, const std::string& label, Mark mark, std::size_t colour) {
   const auto found = std::ranges::find(panel.series, label, &Series::label);
   if (found != panel.series.end()) return *found;
-  const std::size_t index = colour % kColours.size();
-  panel.series.push_back({label, {mark, kColours[index], kSymbols[index]}, {}, {}});
+  const std::size_t index = colour % kMechanismColours.size();
+  panel.series.push_back({label, {mark, kMechanismColours[index], kSymbols[index]}, {}, {}});
   return panel.series.back();
 }
 

@@ -15,7 +15,7 @@ namespace ensyn::driver::report {
 namespace {
 
 constexpr std::array kRhos = {1.0 / 2, 2.0 / 3, 4.0 / 3, 2.0};
-constexpr std::array kColours = {Colour::blue, Colour::vermilion, Colour::green, Colour::purple};
+constexpr std::array kLayerColours = {Colour::blue, Colour::vermilion, Colour::green, Colour::purple};
 constexpr std::array kMarks = {Mark::line, Mark::dashed, Mark::dotted, Mark::line};
 
 Series theory_line(std::string label, Style style, double rho, double c, double low, double high) {
@@ -44,7 +44,7 @@ Figure theory_figure() {
   const Axis x{"σ of the posterior", true}, y{"σ, energy-efficient", true};
   Panel exponents{"(b)", x, y, {}}, weights{"(c) ρ = 1/2", x, y, {}};
   for (std::size_t i = 0; i < kRhos.size(); ++i) {
-    const Style style{kMarks[i], kColours[i], {}};
+    const Style style{kMarks[i], kLayerColours[i], {}};
     exponents.series.push_back(theory_line("ρ = " + rho_text(kRhos[i]), style, kRhos[i],
                                            theory::cost_weight(kRhos[i], 0.01), kLow, kHigh));
   }
@@ -107,7 +107,8 @@ Figure scatter_figure(const std::vector<Pairs>& all) {
       const double layer = pairs.layer[i];
       Series& series = layers[layer];
       series.label = "layer " + significant(layer);
-      series.style = {Mark::dots, kColours[static_cast<std::size_t>(layer - 1) % kColours.size()], {}};
+      series.style = {
+          Mark::dots, kLayerColours[static_cast<std::size_t>(layer - 1) % kLayerColours.size()], {}};
       series.x.push_back(pairs.posterior[i]);
       series.y.push_back(pairs.energy[i]);
     }

@@ -11,7 +11,7 @@
 namespace ensyn::driver::report {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 /// What makes a folder one that the report can use.
 constexpr std::array kTables = {"sweep.csv",      "signatures.csv",  "bayes.csv",
@@ -19,23 +19,30 @@ constexpr std::array kTables = {"sweep.csv",      "signatures.csv",  "bayes.csv"
 constexpr int kDeepest = 3;  ///< levels of subfolders that are looked into
 
 /// The paper's settings, under the names of config.json (see README.md).
-const std::vector<std::pair<std::string, json>>& paper_settings() {
-  static const std::vector<std::pair<std::string, json>> settings = {
-      {"dataset", "mnist"}, {"limit_train", json()}, {"limit_test", json()}, {"hidden", {100, 100}},
-      {"epochs", 50},       {"batch", 20},           {"lr", 1e-4},           {"lambda", 0.01},
-      {"mu_range", 0.1},    {"sigma_init", 1e-4},
+const std::vector<std::pair<std::string, ordered_json>>& paper_settings() {
+  static const std::vector<std::pair<std::string, ordered_json>> settings = {
+      {"dataset", "mnist"},
+      {"limit_train", ordered_json()},
+      {"limit_test", ordered_json()},
+      {"hidden", {100, 100}},
+      {"epochs", 50},
+      {"batch", 20},
+      {"lr", 1e-4},
+      {"lambda", 0.01},
+      {"mu_range", 0.1},
+      {"sigma_init", 1e-4},
   };
   return settings;
 }
 
-json read_config(const std::filesystem::path& file) {
+ordered_json read_config(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return {};
   std::ifstream stream(file, std::ios::binary);
   try {
-    json config = json::parse(stream);
+    ordered_json config = ordered_json::parse(stream);
     if (config.is_object()) return config;
-  } catch (const json::exception&) {
+  } catch (const ordered_json::exception&) {
     // Said below, with what to do.
   }
   throw DataError(file.string() + " is not a JSON object: the file is damaged, make the run again");
@@ -74,7 +81,7 @@ bool Run::holds(const std::string& file) const {
 
 std::string Run::setting(const std::string& key) const {
   if (!config.is_object() || !config.contains(key)) return "";
-  const json& value = config[key];
+  const ordered_json& value = config[key];
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -110,7 +117,7 @@ std::vector<std::string> departures(const Run& run) {
   if (!run.config.is_object()) return result;
   if (run.config.contains("data")) result.push_back("data " + run.setting("data"));
   for (const auto& [key, paper] : paper_settings()) {
-    const json value = run.config.value(key, json());
+    const ordered_json value = run.config.value(key, ordered_json());
     if (value == paper || (value.is_null() && key == "dataset")) continue;
     if (value.is_array() && value.size() == 1 && value.front() == paper) continue;
     if (value.is_null()) continue;

@@ -25,7 +25,7 @@
 namespace ensyn::driver {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 struct ReproduceFlags : CommonFlags {
   std::vector<std::string> figures;
@@ -133,17 +133,17 @@ std::string as_text(const nlohmann::json& value) {
 /// Checks that the folder belongs to this reproduction, so that runs of different settings do not mix, and
 /// marks it. \throws ConfigError
 void claim(const Reproduction& reproduction) {
-  json config = {{"command", "reproduce"},
-                 {"version", build_info().version},
-                 {"scale", name(reproduction.plan.scale)},
-                 {"seed", reproduction.plan.seed}};
+  ordered_json config = {{"command", "reproduce"},
+                         {"version", build_info().version},
+                         {"scale", name(reproduction.plan.scale)},
+                         {"seed", reproduction.plan.seed}};
   for (const char* key : {"data", "dataset"}) {
     if (reproduction.values.has(key)) config[key] = reproduction.values.get<std::string>(key, {});
   }
   const auto file = reproduction.out / "reproduce.json";
   std::ifstream stream(file);
   if (stream) {
-    const json before = json::parse(stream, nullptr, false);
+    const ordered_json before = ordered_json::parse(stream, nullptr, false);
     if (before != config) {
       throw ConfigError("--out " + reproduction.out.string() + " holds another reproduction, " +
                         before.dump() + ": choose another folder");
