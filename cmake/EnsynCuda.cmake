@@ -6,9 +6,8 @@ if(ENSYN_ENABLE_CUDA STREQUAL "ON" OR ENSYN_ENABLE_CUDA STREQUAL "AUTO")
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
     # `native` fails where there is no GPU, so the list is named: machine code for each, and PTX for what comes after.
-    # Devices of 8.6 and 8.9 run what is made for 8.0.
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90-real 100-real 120)
+      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
     endif()
     enable_language(CUDA)
     # CMake before 3.26 does not know how nvcc is asked for C++20.

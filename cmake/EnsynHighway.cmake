@@ -20,12 +20,6 @@ function(ensyn_highway_options)
     # targets in the other builds covers the rest.
     list(APPEND definitions HWY_COMPILE_ONLY_STATIC)
     list(APPEND options -O1 -g1)
-    # Every vector is a reference or two until it is inlined: checks of those for null and alignment, which the processor
-    # itself finds, and of the stack are two thirds of the time to compile.
-    list(APPEND options -fno-sanitize=null,alignment,object-size)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      list(APPEND options --param=asan-stack=0)
-    endif()
     if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
       list(APPEND options -march=x86-64-v3 -maes -mpclmul)
     endif()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """clang-tidy over the library and the driver: cmake/tidy.py [BUILD], a folder
-configured with CUDA on and CMAKE_UNITY_BUILD off; build/tidy unless given.
+configured with CUDA on and ENSYN_UNITY_BUILD off; build/tidy unless given.
 
 Nearly all of clang-tidy's time goes into the standard library's headers, once for every source. Sources with the same
 flags are therefore checked together, written one after the other into one file, and what is found is given back its file
@@ -53,7 +53,7 @@ def groups(build):
         known = [source, *(other for other in flags if other.parent == source.parent)]
         if not any(other in flags for other in known):
             sys.exit(f"tidy: {build} compiles nothing in {source.parent.relative_to(ROOT)}: configure it with CUDA on, "
-                     "CMAKE_UNITY_BUILD off")
+                     "ENSYN_UNITY_BUILD off")
         by_flags[next(flags[other] for other in known if other in flags)].append(source)
     for (words, directory), files in by_flags.items():
         for first in range(0, len(files), TOGETHER):

@@ -44,32 +44,30 @@ constexpr int kDefaultClasses = 10;
 constexpr int kMaxClasses = 256;
 constexpr Normalization kFashionMnist{255.0, 0.2860, 0.3530};
 
-[[noreturn]] void fail_dataset(const std::string& source, const std::string& what) {
+[[noreturn]] void fail(const std::string& source, const std::string& what) {
   throw DataError("data set " + quote(source) + ": " + what);
 }
 
 void check_count(const char* what, int count, const std::string& source) {
-  if (count < 1)
-    fail_dataset(source, std::string(what) + " = " + std::to_string(count) + ": it must be at least 1");
+  if (count < 1) fail(source, std::string(what) + " = " + std::to_string(count) + ": it must be at least 1");
 }
 
 void check_shape(std::size_t features, std::size_t examples, int feature_count, const std::string& source) {
   check_count("feature_count", feature_count, source);
   if (examples == 0) {
-    fail_dataset(source, "it is empty; give at least one example");
+    fail(source, "it is empty; give at least one example");
   }
   const auto width = static_cast<std::size_t>(feature_count);
   if (features / width != examples || features % width != 0) {
-    fail_dataset(source, std::to_string(features) + " feature values do not make " +
-                             std::to_string(examples) +
-                             " examples (one for each label or set of targets) of " + std::to_string(width) +
-                             " features");
+    fail(source, std::to_string(features) + " feature values do not make " + std::to_string(examples) +
+                     " examples (one for each label or set of targets) of " + std::to_string(width) +
+                     " features");
   }
 }
 
 void check_classes(int classes, const std::string& source) {
   if (classes < 2 || classes > kMaxClasses) {
-    fail_dataset(source, "classes = " + std::to_string(classes) + ": it must be from 2 to 256");
+    fail(source, "classes = " + std::to_string(classes) + ": it must be from 2 to 256");
   }
 }
 
@@ -78,38 +76,37 @@ void check_finite(std::span<const float> values, const char* what, int width, co
   if (bad == values.end()) return;
   const auto at = static_cast<std::size_t>(bad - values.begin());
   const auto columns = static_cast<std::size_t>(width);
-  fail_dataset(source, "example " + std::to_string(at / columns) + ", " + what + " " +
-                           std::to_string(at % columns) + " (counted from 0) is " +
-                           shown(static_cast<double>(*bad)) +
-                           "; replace it with a finite number or leave the example out");
+  fail(source, "example " + std::to_string(at / columns) + ", " + what + " " + std::to_string(at % columns) +
+                   " (counted from 0) is " + shown(static_cast<double>(*bad)) +
+                   "; replace it with a finite number or leave the example out");
 }
 
 void check_labels(std::span<const std::uint8_t> labels, int classes, const std::string& source) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= classes) {
-      fail_dataset(source, "example " + std::to_string(i) + " (counted from 0) has label " +
-                               std::to_string(labels[i]) + ", but labels go from 0 to " +
-                               std::to_string(classes - 1));
+      fail(source, "example " + std::to_string(i) + " (counted from 0) has label " +
+                       std::to_string(labels[i]) + ", but labels go from 0 to " +
+                       std::to_string(classes - 1));
     }
   }
 }
 
 void check_normalization(const Normalization& value, const std::string& source) {
   if (!(value.maximum > 0) || !std::isfinite(value.maximum)) {
-    fail_dataset(source, "normalisation maximum = " + shown(value.maximum) + ": it must be a number above 0");
+    fail(source, "normalisation maximum = " + shown(value.maximum) + ": it must be a number above 0");
   }
   if (!std::isfinite(value.mean)) {
-    fail_dataset(source, "normalisation mean = " + shown(value.mean) + ": it must be a finite number");
+    fail(source, "normalisation mean = " + shown(value.mean) + ": it must be a finite number");
   }
   if (!(value.sd > 0) || !std::isfinite(value.sd)) {
-    fail_dataset(source, "normalisation sd = " + shown(value.sd) + ": it must be a number above 0");
+    fail(source, "normalisation sd = " + shown(value.sd) + ": it must be a number above 0");
   }
   for (const double byte : {0.0, 255.0}) {
     const double input = (byte / value.maximum - value.mean) / value.sd;
     if (!(std::abs(input) <= static_cast<double>(std::numeric_limits<float>::max()))) {
-      fail_dataset(source, "normalisation maximum = " + shown(value.maximum) +
-                               ", mean = " + shown(value.mean) + ", sd = " + shown(value.sd) +
-                               " makes byte " + shown(byte) + " overflow; check the three");
+      fail(source, "normalisation maximum = " + shown(value.maximum) + ", mean = " + shown(value.mean) +
+                       ", sd = " + shown(value.sd) + " makes byte " + shown(byte) +
+                       " overflow; check the three");
     }
   }
 }
@@ -274,8 +271,8 @@ Dataset Dataset::from_targets(std::vector<float> features, std::vector<float> ta
   const auto width = static_cast<std::size_t>(target_count);
   const std::size_t count = targets.size() / width;
   if (targets.size() % width != 0) {
-    fail_dataset(name, std::to_string(targets.size()) + " target values do not make examples of " +
-                           std::to_string(width) + " targets");
+    fail(name, std::to_string(targets.size()) + " target values do not make examples of " +
+                   std::to_string(width) + " targets");
   }
   check_shape(features.size(), count, feature_count, name);
   check_finite(features, "feature", feature_count, name);
@@ -291,7 +288,7 @@ Dataset Dataset::from_idx(const fs::path& images, const fs::path& labels, Normal
                           int classes) {
   auto pair = read_idx_pair(images, labels);
   if (classes != 0 && (classes < 2 || classes > kMaxClasses)) {
-    fail_dataset(images.string(), "classes = " + std::to_string(classes) + ": it must be 0 or from 2 to 256");
+    fail(images.string(), "classes = " + std::to_string(classes) + ": it must be 0 or from 2 to 256");
   }
   classes = classes_of(pair, labels, classes);
   return from_bytes(std::move(pair.features), std::move(pair.labels), pair.feature_count, classes,
@@ -349,9 +346,8 @@ std::span<const float> Dataset::targets() const noexcept {
 
 Dataset Dataset::subset(std::size_t first, std::size_t count) const {
   if (count == 0 || first >= size() || count > size() - first) {
-    fail_dataset(name(), "a subset of " + std::to_string(count) + " examples from number " +
-                             std::to_string(first) + " on is empty or beyond the " + std::to_string(size()) +
-                             " examples there are");
+    fail(name(), "a subset of " + std::to_string(count) + " examples from number " + std::to_string(first) +
+                     " on is empty or beyond the " + std::to_string(size()) + " examples there are");
   }
   auto part = *storage_;
   part.first += first;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint8_t kUnsignedByte = 0x08;
 constexpr std::size_t kPrefix = 4;
 
-[[noreturn]] void fail_idx(const std::string& source, const std::string& what) {
+[[noreturn]] void fail(const std::string& source, const std::string& what) {
   throw DataError(quote(source) + ": " + what + "; get the file again or name an IDX file");
 }
 
@@ -23,21 +23,20 @@ std::size_t big_endian(const std::uint8_t* bytes) {
 
 std::vector<std::size_t> parse_sizes(const std::vector<std::uint8_t>& content, const std::string& source) {
   if (content.size() < kPrefix) {
-    fail_idx(source, "it has " + std::to_string(content.size()) + " bytes, too few for an IDX header");
+    fail(source, "it has " + std::to_string(content.size()) + " bytes, too few for an IDX header");
   }
   if (content[0] != 0 || content[1] != 0) {
-    fail_idx(source, "it does not start with the two zero bytes of IDX");
+    fail(source, "it does not start with the two zero bytes of IDX");
   }
   if (content[2] != kUnsignedByte) {
-    fail_idx(source, "its IDX element type is " + std::to_string(content[2]) + ", not 8 (unsigned byte)");
+    fail(source, "its IDX element type is " + std::to_string(content[2]) + ", not 8 (unsigned byte)");
   }
   const std::size_t dimensions = content[3];
   if (dimensions == 0) {
-    fail_idx(source, "its IDX header has no dimensions");
+    fail(source, "its IDX header has no dimensions");
   }
   if (content.size() < kPrefix + 4 * dimensions) {
-    fail_idx(source,
-             "it is truncated within its IDX header of " + std::to_string(dimensions) + " dimensions");
+    fail(source, "it is truncated within its IDX header of " + std::to_string(dimensions) + " dimensions");
   }
   std::vector<std::size_t> sizes(dimensions);
   for (std::size_t i = 0; i < dimensions; ++i) {
@@ -53,17 +52,17 @@ IdxArray parse_idx(std::vector<std::uint8_t> content, const std::string& source)
   std::size_t elements = 1;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] == 0) {
-      fail_idx(source, "it is empty: dimension " + std::to_string(i) + " has size 0");
+      fail(source, "it is empty: dimension " + std::to_string(i) + " has size 0");
     }
     if (elements > std::numeric_limits<std::size_t>::max() / sizes[i]) {
-      fail_idx(source, "its IDX dimensions overflow: their product is beyond 2^64");
+      fail(source, "its IDX dimensions overflow: their product is beyond 2^64");
     }
     elements *= sizes[i];
   }
   const auto header = kPrefix + 4 * sizes.size();
   if (content.size() - header != elements) {
-    fail_idx(source, "its IDX header promises " + std::to_string(elements) + " bytes of data, but " +
-                         std::to_string(content.size() - header) + " follow");
+    fail(source, "its IDX header promises " + std::to_string(elements) + " bytes of data, but " +
+                     std::to_string(content.size() - header) + " follow");
   }
   content.erase(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(header));
   return {std::move(sizes), std::move(content)};

@@ -17,7 +17,7 @@ constexpr std::size_t kFirstChunk = std::size_t{64} << 10;
 /// zlib counts in `unsigned`; what is larger goes in pieces.
 constexpr std::size_t kMaxPiece = std::size_t{1} << 30;
 
-[[noreturn]] void fail_gzip(const std::string& source, const std::string& what) {
+[[noreturn]] void fail(const std::string& source, const std::string& what) {
   throw DataError(quote(source) + ": " + what);
 }
 
@@ -48,19 +48,19 @@ class Inflater {
           return std::move(output_);
         }
         if (!is_gzip(rest_)) {
-          fail_gzip(source_, "the gzip data is followed by " + std::to_string(rest_.size()) +
-                                 " other bytes; get the file again");
+          fail(source_, "the gzip data is followed by " + std::to_string(rest_.size()) +
+                            " other bytes; get the file again");
         }
         inflateReset(&stream_);
       } else if (status == Z_MEM_ERROR) {
         out_of_memory(source_, used_);
       } else if (status != Z_OK && status != Z_BUF_ERROR) {
-        fail_gzip(source_, std::string("the gzip data is corrupt (") +
-                               (stream_.msg != nullptr ? stream_.msg : "unusable stream") +
-                               "); get the file again");
+        fail(source_, std::string("the gzip data is corrupt (") +
+                          (stream_.msg != nullptr ? stream_.msg : "unusable stream") +
+                          "); get the file again");
       } else if (rest_.empty() && used_ < output_.size()) {
         // Room left, nothing more to read, and not at the end.
-        fail_gzip(source_, "the gzip data is truncated; get the file again");
+        fail(source_, "the gzip data is truncated; get the file again");
       }
     }
   }
@@ -83,8 +83,8 @@ class Inflater {
     rest_ = rest_.subspan(in - stream_.avail_in);
     used_ += room - stream_.avail_out;
     if (used_ > limit_) {
-      fail_gzip(source_, "the gzip data expands to more than " + std::to_string(limit_) +
-                             " bytes; decompress it yourself if that is right");
+      fail(source_, "the gzip data expands to more than " + std::to_string(limit_) +
+                        " bytes; decompress it yourself if that is right");
     }
     return status;
   }
@@ -106,7 +106,7 @@ bool is_gzip(std::span<const std::uint8_t> content) noexcept {
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> content, const std::string& source,
                                  std::uint64_t limit) {
   if (content.empty()) {
-    fail_gzip(source, "the gzip data is truncated; get the file again");
+    fail(source, "the gzip data is truncated; get the file again");
   }
   try {
     return Inflater(content, source, limit).run();

@@ -26,7 +26,7 @@ constexpr std::size_t kAlignment = 8;
 /// How much of a name or value is repeated in an error.
 constexpr std::size_t kShown = 100;
 
-[[noreturn]] void fail_tensors(const std::string& source, const std::string& what) {
+[[noreturn]] void fail(const std::string& source, const std::string& what) {
   throw DataError(quote(source) + ": " + what);
 }
 
@@ -83,7 +83,7 @@ class EntryParser {
   }
 
  private:
-  [[noreturn]] void reject(const std::string& what) const { fail_tensors(source_, where_ + " " + what); }
+  [[noreturn]] void reject(const std::string& what) const { fail(source_, where_ + " " + what); }
 
   [[nodiscard]] const json& get(const json& entry, const char* key) const {
     const auto found = entry.find(key);
@@ -127,11 +127,11 @@ class EntryParser {
 std::map<std::string, std::string> parse_metadata(const json& object, const std::string& source) {
   std::map<std::string, std::string> result;
   if (!object.is_object()) {
-    fail_tensors(source, "__metadata__ is not an object");
+    fail(source, "__metadata__ is not an object");
   }
   for (const auto& [key, value] : object.items()) {
     if (!value.is_string()) {
-      fail_tensors(source, "metadata " + quote(key, kShown) + " is not a string");
+      fail(source, "metadata " + quote(key, kShown) + " is not a string");
     }
     result.emplace(key, value.get_ref<const std::string&>());
   }
@@ -152,26 +152,26 @@ void check_places(const std::map<std::string, TensorEntry>& tensors, std::uint64
   std::uint64_t at = 0;
   for (const auto* tensor : order) {
     if (tensor->second.begin != at) {
-      fail_tensors(source, "the data of tensor " + quote(tensor->first, kShown) + " start at byte " +
-                               std::to_string(tensor->second.begin) + ", but those before end at " +
-                               std::to_string(at) + " (a hole or an overlap)");
+      fail(source, "the data of tensor " + quote(tensor->first, kShown) + " start at byte " +
+                       std::to_string(tensor->second.begin) + ", but those before end at " +
+                       std::to_string(at) + " (a hole or an overlap)");
     }
     at = tensor->second.end;
   }
   if (at != data_size) {
-    fail_tensors(source, "its tensors have " + std::to_string(at) + " bytes of data, but " +
-                             std::to_string(data_size) + " follow the header");
+    fail(source, "its tensors have " + std::to_string(at) + " bytes of data, but " +
+                     std::to_string(data_size) + " follow the header");
   }
 }
 
 json parse_header_text(std::string_view text, const std::string& source) {
   if (text.empty() || text.front() != '{') {
-    fail_tensors(source, "its header is not a JSON object; is it a safetensors file?");
+    fail(source, "its header is not a JSON object; is it a safetensors file?");
   }
   try {
     return parse_json(text);
   } catch (const JsonTextError& error) {
-    fail_tensors(source, std::string("its header is not valid JSON: ") + error.what());
+    fail(source, std::string("its header is not valid JSON: ") + error.what());
   }
 }
 
@@ -202,17 +202,17 @@ std::uint64_t TensorEntry::elements() const noexcept {
 std::uint64_t safetensors_header_length(std::span<const std::uint8_t> prefix, std::uint64_t file_size,
                                         const std::string& source) {
   if (prefix.size() < kSafetensorsPrefix || file_size < kSafetensorsPrefix) {
-    fail_tensors(source, "it has " + std::to_string(file_size) + " bytes, too few for a safetensors file");
+    fail(source, "it has " + std::to_string(file_size) + " bytes, too few for a safetensors file");
   }
   std::uint64_t length = 0;
   std::memcpy(&length, prefix.data(), kSafetensorsPrefix);
   if (length > kMaxSafetensorsHeader) {
-    fail_tensors(source, "its header length of " + std::to_string(length) +
-                             " bytes is beyond the limit of 100000000; is it a safetensors file?");
+    fail(source, "its header length of " + std::to_string(length) +
+                     " bytes is beyond the limit of 100000000; is it a safetensors file?");
   }
   if (length > file_size - kSafetensorsPrefix) {
-    fail_tensors(source, "it is truncated: its header has " + std::to_string(length) + " bytes, but only " +
-                             std::to_string(file_size - kSafetensorsPrefix) + " follow");
+    fail(source, "it is truncated: its header has " + std::to_string(length) + " bytes, but only " +
+                     std::to_string(file_size - kSafetensorsPrefix) + " follow");
   }
   return length;
 }
@@ -221,7 +221,7 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::uint8_t> start, 
                                            const std::string& source) {
   const auto length = safetensors_header_length(start, file_size, source);
   if (start.size() - kSafetensorsPrefix < length) {
-    fail_tensors(source, "it became shorter while it was read; try again");
+    fail(source, "it became shorter while it was read; try again");
   }
   const auto text = start.subspan(kSafetensorsPrefix, static_cast<std::size_t>(length));
   const auto parsed = parse_header_text({reinterpret_cast<const char*>(text.data()), text.size()}, source);

@@ -16,34 +16,34 @@ TEST(Idx, ReadsSizesAndValues) {
   EXPECT_EQ(parse_idx(idx({4}, {0, 9, 8, 7}), "f").sizes, (std::vector<std::size_t>{4}));
 }
 
-void expect_bad_idx(const Bytes& content, std::initializer_list<std::string> parts) {
+void expect_bad(const Bytes& content, std::initializer_list<std::string> parts) {
   const auto text = expect_error<DataError>([&] { (void)parse_idx(content, "dir/images"); }, parts);
   EXPECT_THAT(text, testing::StartsWith("'dir/images': "));
 }
 
 TEST(Idx, BadMagic) {
-  expect_bad_idx({}, {"0 bytes"});
-  expect_bad_idx({0, 0, 8}, {"3 bytes"});
-  expect_bad_idx({'P', 'N', 'G', 1, 0, 0, 0, 1, 5}, {"two zero bytes"});
-  expect_bad_idx({0, 1, 8, 1, 0, 0, 0, 1, 5}, {"two zero bytes"});
-  expect_bad_idx({0, 0, 13, 1, 0, 0, 0, 1, 5}, {"element type is 13"});
-  expect_bad_idx({0, 0, 8, 0, 5}, {"no dimensions"});
+  expect_bad({}, {"0 bytes"});
+  expect_bad({0, 0, 8}, {"3 bytes"});
+  expect_bad({'P', 'N', 'G', 1, 0, 0, 0, 1, 5}, {"two zero bytes"});
+  expect_bad({0, 1, 8, 1, 0, 0, 0, 1, 5}, {"two zero bytes"});
+  expect_bad({0, 0, 13, 1, 0, 0, 0, 1, 5}, {"element type is 13"});
+  expect_bad({0, 0, 8, 0, 5}, {"no dimensions"});
 }
 
 TEST(Idx, SizesThatDoNotFit) {
-  expect_bad_idx({0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0}, {"truncated", "3 dimensions"});
-  expect_bad_idx({0, 0, 8, 255}, {"truncated", "255 dimensions"});
-  expect_bad_idx(idx({0, 28, 28}, {}), {"empty", "dimension 0"});
-  expect_bad_idx(idx({2, 0}, {}), {"empty", "dimension 1"});
-  expect_bad_idx(idx({2, 3}, {1, 2, 3, 4, 5}), {"promises 6 bytes", "but 5 follow"});
-  expect_bad_idx(idx({2, 3}, {1, 2, 3, 4, 5, 6, 7}), {"promises 6 bytes", "but 7 follow"});
-  expect_bad_idx(idx({0xffffffff}, {1}), {"promises 4294967295 bytes"});
+  expect_bad({0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0}, {"truncated", "3 dimensions"});
+  expect_bad({0, 0, 8, 255}, {"truncated", "255 dimensions"});
+  expect_bad(idx({0, 28, 28}, {}), {"empty", "dimension 0"});
+  expect_bad(idx({2, 0}, {}), {"empty", "dimension 1"});
+  expect_bad(idx({2, 3}, {1, 2, 3, 4, 5}), {"promises 6 bytes", "but 5 follow"});
+  expect_bad(idx({2, 3}, {1, 2, 3, 4, 5, 6, 7}), {"promises 6 bytes", "but 7 follow"});
+  expect_bad(idx({0xffffffff}, {1}), {"promises 4294967295 bytes"});
 }
 
 TEST(Idx, DimensionsThatOverflow) {
-  expect_bad_idx(idx({0xffffffff, 0xffffffff, 0xffffffff}, {1, 2}), {"overflow"});
+  expect_bad(idx({0xffffffff, 0xffffffff, 0xffffffff}, {1, 2}), {"overflow"});
   // 2^32 * 2^32 would be 0 in 64 bits.
-  expect_bad_idx(idx({0x80000000, 0x80000000, 4}, {}), {"overflow"});
+  expect_bad(idx({0x80000000, 0x80000000, 4}, {}), {"overflow"});
 }
 
 }  // namespace

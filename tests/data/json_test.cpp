@@ -111,7 +111,7 @@ struct Bad {
   std::vector<std::string> parts;
 };
 
-void expect_bad_config(const Bad& bad) {
+void expect_bad(const Bad& bad) {
   SCOPED_TRACE(bad.text);
   PopulationConfig config;
   const auto text = expect_error<ConfigError>([&] { apply_json(json::parse(bad.text), "", config); }, {});
@@ -129,7 +129,7 @@ TEST(ConfigJson, UnknownKeysNameTheirPath) {
            Bad{R"({"members": [{"costs": [{"rho": 1, "C": 1}]}]})", {"'members[0].costs[0].C'", "rho, c"}},
            Bad{"{\"a\\nb\": 1}", {"'a\\x0ab' is unknown"}},
        }) {
-    expect_bad_config(bad);
+    expect_bad(bad);
   }
 }
 
@@ -164,7 +164,7 @@ TEST(ConfigJson, WrongTypesNameTheirPathAndValue) {
            Bad{R"({"architecture": {"likelihood": "t"}})", {"architecture.likelihood: likelihood 't'"}},
            Bad{R"({"architecture": {"observation_sd": "1"}})", {"architecture.observation_sd is \"1\""}},
        }) {
-    expect_bad_config(bad);
+    expect_bad(bad);
   }
 }
 

@@ -75,33 +75,33 @@ TEST(Safetensors, AnEmptyFileOfTensorsIsValid) {
   EXPECT_EQ(parse(format_safetensors({}, {})).data_offset % 8, 0u);
 }
 
-void expect_bad_tensors(const Bytes& content, std::initializer_list<std::string> parts) {
+void expect_bad(const Bytes& content, std::initializer_list<std::string> parts) {
   const auto text = expect_error<DataError>([&] { (void)parse(content); }, parts);
   EXPECT_THAT(text, testing::StartsWith("'model': "));
 }
 
 TEST(Safetensors, BadHeaderLengths) {
-  expect_bad_tensors({}, {"0 bytes"});
-  expect_bad_tensors({1, 2, 3, 4, 5, 6, 7}, {"7 bytes"});
-  expect_bad_tensors({100, 0, 0, 0, 0, 0, 0, 0, '{', '}'}, {"truncated", "100 bytes", "only 2"});
-  expect_bad_tensors(Bytes(20, 0xff), {"18446744073709551615", "limit"});
-  expect_bad_tensors({0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '{', '}'}, {"18446744073709551613"});
-  expect_bad_tensors({1, 0xe1, 0xf5, 5, 0, 0, 0, 0, '{', '}'}, {"100000001", "limit"});
-  expect_bad_tensors({0, 0xe1, 0xf5, 5, 0, 0, 0, 0, '{', '}'}, {"truncated", "100000000"});
+  expect_bad({}, {"0 bytes"});
+  expect_bad({1, 2, 3, 4, 5, 6, 7}, {"7 bytes"});
+  expect_bad({100, 0, 0, 0, 0, 0, 0, 0, '{', '}'}, {"truncated", "100 bytes", "only 2"});
+  expect_bad(Bytes(20, 0xff), {"18446744073709551615", "limit"});
+  expect_bad({0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '{', '}'}, {"18446744073709551613"});
+  expect_bad({1, 0xe1, 0xf5, 5, 0, 0, 0, 0, '{', '}'}, {"100000001", "limit"});
+  expect_bad({0, 0xe1, 0xf5, 5, 0, 0, 0, 0, '{', '}'}, {"truncated", "100000000"});
 }
 
 TEST(Safetensors, BadHeaderText) {
-  expect_bad_tensors(safetensors(""), {"not a JSON object"});
-  expect_bad_tensors(safetensors("[]"), {"not a JSON object"});
-  expect_bad_tensors(safetensors(" {}"), {"not a JSON object"});
-  expect_bad_tensors(safetensors("{"), {"not valid JSON"});
-  expect_bad_tensors(safetensors("{} x"), {"not valid JSON"});
-  expect_bad_tensors(safetensors("{\"a\": \"\xff\"}"), {"not valid JSON"});
-  expect_bad_tensors(safetensors("{\"a\":" + std::string(100'000, '[')), {"nested"});
-  expect_bad_tensors(safetensors(R"({"a":1})"), {"tensor 'a' is not an object"});
-  expect_bad_tensors(safetensors(R"({"__metadata__":[]})"), {"__metadata__ is not an object"});
-  expect_bad_tensors(safetensors(R"({"__metadata__":{"k":1}})"), {"metadata 'k' is not a string"});
-  expect_bad_tensors(safetensors(R"({"__metadata__":{"k":"1","k":"2"}})"), {"'k' is given twice"});
+  expect_bad(safetensors(""), {"not a JSON object"});
+  expect_bad(safetensors("[]"), {"not a JSON object"});
+  expect_bad(safetensors(" {}"), {"not a JSON object"});
+  expect_bad(safetensors("{"), {"not valid JSON"});
+  expect_bad(safetensors("{} x"), {"not valid JSON"});
+  expect_bad(safetensors("{\"a\": \"\xff\"}"), {"not valid JSON"});
+  expect_bad(safetensors("{\"a\":" + std::string(100'000, '[')), {"nested"});
+  expect_bad(safetensors(R"({"a":1})"), {"tensor 'a' is not an object"});
+  expect_bad(safetensors(R"({"__metadata__":[]})"), {"__metadata__ is not an object"});
+  expect_bad(safetensors(R"({"__metadata__":{"k":1}})"), {"metadata 'k' is not a string"});
+  expect_bad(safetensors(R"({"__metadata__":{"k":"1","k":"2"}})"), {"'k' is given twice"});
 }
 
 /// One tensor named t; `entry` is the inside of its object.
@@ -112,43 +112,39 @@ Bytes one(const std::string& entry, std::size_t data) {
 TEST(Safetensors, BadEntries) {
   const std::string type = R"("dtype":"F32",)", shape = R"("shape":[2],)", place = R"("data_offsets":[0,8])";
   EXPECT_NO_THROW((void)parse(one(type + shape + place, 8)));
-  expect_bad_tensors(one(shape + place, 8), {"'t' has no dtype"});
-  expect_bad_tensors(one(type + place, 8), {"'t' has no shape"});
-  expect_bad_tensors(one(R"("dtype":"F32","shape":[2])", 8), {"'t' has no data_offsets"});
-  expect_bad_tensors(one(type + shape + R"("extra":1,)" + place, 8), {"'t' has the unknown key 'extra'"});
-  expect_bad_tensors(one(type + type + shape + place, 8), {"'dtype' is given twice"});
-  expect_bad_tensors(one(R"("dtype":3,)" + shape + place, 8), {"'t' has a dtype that is not a string"});
-  expect_bad_tensors(one(R"("dtype":"I32",)" + shape + place, 8), {"'t' has dtype 'I32'", "F32 or F64"});
-  expect_bad_tensors(one(R"("dtype":"F32\n",)" + shape + place, 8), {"'F32\\x0a'"});
+  expect_bad(one(shape + place, 8), {"'t' has no dtype"});
+  expect_bad(one(type + place, 8), {"'t' has no shape"});
+  expect_bad(one(R"("dtype":"F32","shape":[2])", 8), {"'t' has no data_offsets"});
+  expect_bad(one(type + shape + R"("extra":1,)" + place, 8), {"'t' has the unknown key 'extra'"});
+  expect_bad(one(type + type + shape + place, 8), {"'dtype' is given twice"});
+  expect_bad(one(R"("dtype":3,)" + shape + place, 8), {"'t' has a dtype that is not a string"});
+  expect_bad(one(R"("dtype":"I32",)" + shape + place, 8), {"'t' has dtype 'I32'", "F32 or F64"});
+  expect_bad(one(R"("dtype":"F32\n",)" + shape + place, 8), {"'F32\\x0a'"});
   for (const char* bad : {"{}", "2", "null"}) {
-    expect_bad_tensors(one(type + "\"shape\":" + bad + "," + place, 8),
-                       {"'t' has shape that is not an array"});
+    expect_bad(one(type + "\"shape\":" + bad + "," + place, 8), {"'t' has shape that is not an array"});
   }
   for (const char* bad : {"[-2]", "[2.0]", "[\"2\"]", "[null]", "[[2]]", "[18446744073709551616]"}) {
-    expect_bad_tensors(one(type + "\"shape\":" + bad + "," + place, 8),
-                       {"'t' has shape with something else"});
+    expect_bad(one(type + "\"shape\":" + bad + "," + place, 8), {"'t' has shape with something else"});
   }
   for (const char* bad : {"[]", "[8]", "[0,8,8]", "[8,0]", "[0,9]", "[0,18446744073709551615]"}) {
-    expect_bad_tensors(one(type + shape + "\"data_offsets\":" + bad, 8), {"'t' has data_offsets", "8 bytes"});
+    expect_bad(one(type + shape + "\"data_offsets\":" + bad, 8), {"'t' has data_offsets", "8 bytes"});
   }
-  expect_bad_tensors(one(type + shape + R"("data_offsets":[0,-8])", 8),
-                     {"'t' has data_offsets with something else"});
-  expect_bad_tensors(one(type + shape + R"("data_offsets":"0,8")", 8),
-                     {"'t' has data_offsets that is not an array"});
+  expect_bad(one(type + shape + R"("data_offsets":[0,-8])", 8), {"'t' has data_offsets with something else"});
+  expect_bad(one(type + shape + R"("data_offsets":"0,8")", 8), {"'t' has data_offsets that is not an array"});
 }
 
 TEST(Safetensors, BadSizes) {
   const auto tensor = [](const std::string& type, const std::string& shape) {
     return one("\"dtype\":\"" + type + "\",\"shape\":" + shape + ",\"data_offsets\":[0,8]", 8);
   };
-  expect_bad_tensors(tensor("F32", "[3]"), {"'t' needs 12 bytes", "span 8"});
-  expect_bad_tensors(tensor("F64", "[2]"), {"'t' needs 16 bytes"});
-  expect_bad_tensors(tensor("F32", "[]"), {"'t' needs 4 bytes"});
-  expect_bad_tensors(tensor("F32", "[2,0]"), {"'t' needs 0 bytes"});
-  expect_bad_tensors(tensor("F32", "[4294967296,4294967296]"), {"'t'", "overflows"});
+  expect_bad(tensor("F32", "[3]"), {"'t' needs 12 bytes", "span 8"});
+  expect_bad(tensor("F64", "[2]"), {"'t' needs 16 bytes"});
+  expect_bad(tensor("F32", "[]"), {"'t' needs 4 bytes"});
+  expect_bad(tensor("F32", "[2,0]"), {"'t' needs 0 bytes"});
+  expect_bad(tensor("F32", "[4294967296,4294967296]"), {"'t'", "overflows"});
   // 2^62 elements of 4 bytes wrap to 0, and one more to 4.
-  expect_bad_tensors(tensor("F32", "[4611686018427387904]"), {"'t'", "overflows"});
-  expect_bad_tensors(tensor("F32", "[4611686018427387906]"), {"'t'", "overflows"});
+  expect_bad(tensor("F32", "[4611686018427387904]"), {"'t'", "overflows"});
+  expect_bad(tensor("F32", "[4611686018427387906]"), {"'t'", "overflows"});
 }
 
 TEST(Safetensors, HolesOverlapsAndTrailingData) {
@@ -157,13 +153,13 @@ TEST(Safetensors, HolesOverlapsAndTrailingData) {
     return safetensors("{\"a\":" + entry + first + "},\"b\":" + entry + second + "}}", Bytes(data));
   };
   EXPECT_NO_THROW((void)parse(pair("[4,8]", "[0,4]", 8)));
-  expect_bad_tensors(pair("[0,4]", "[0,4]", 4), {"'b' start at byte 0", "end at 4"});
-  expect_bad_tensors(pair("[0,4]", "[2,6]", 6), {"'b' start at byte 2", "end at 4"});
-  expect_bad_tensors(pair("[0,4]", "[8,12]", 12), {"'b' start at byte 8", "end at 4"});
-  expect_bad_tensors(pair("[4,8]", "[8,12]", 12), {"'a' start at byte 4", "end at 0"});
-  expect_bad_tensors(pair("[0,4]", "[4,8]", 9), {"have 8 bytes", "9 follow"});
-  expect_bad_tensors(pair("[0,4]", "[4,8]", 7), {"data_offsets", "7 bytes", "truncated"});
-  expect_bad_tensors(safetensors("{}", Bytes(1)), {"have 0 bytes", "1 follow"});
+  expect_bad(pair("[0,4]", "[0,4]", 4), {"'b' start at byte 0", "end at 4"});
+  expect_bad(pair("[0,4]", "[2,6]", 6), {"'b' start at byte 2", "end at 4"});
+  expect_bad(pair("[0,4]", "[8,12]", 12), {"'b' start at byte 8", "end at 4"});
+  expect_bad(pair("[4,8]", "[8,12]", 12), {"'a' start at byte 4", "end at 0"});
+  expect_bad(pair("[0,4]", "[4,8]", 9), {"have 8 bytes", "9 follow"});
+  expect_bad(pair("[0,4]", "[4,8]", 7), {"data_offsets", "7 bytes", "truncated"});
+  expect_bad(safetensors("{}", Bytes(1)), {"have 0 bytes", "1 follow"});
 }
 
 TEST(Safetensors, EveryTruncationIsAnError) {
@@ -171,7 +167,7 @@ TEST(Safetensors, EveryTruncationIsAnError) {
   const TensorSource tensors[] = {{"a", TensorType::f32, {3}, values}};
   const auto content = format_safetensors({{"k", "v"}}, tensors);
   for (std::size_t size = 0; size < content.size(); ++size) {
-    expect_bad_tensors(Bytes(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(size)), {});
+    expect_bad(Bytes(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(size)), {});
   }
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 using boost::context::detail::transfer_t;
 
-constexpr std::size_t kStackGuardBytes = 4096;
+constexpr std::size_t kGuardBytes = 4096;
 #if defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t kStackBytes = 256 * 1024;  // instrumented frames are several times larger
 #else
@@ -62,8 +62,8 @@ void FiberPool::start(Fiber& fiber) const {
 void FiberPool::grow() {
   if (fibers_.size() == kMostFibers)
     throw std::length_error("simt: more threads at once than a cluster can have");
-  std::byte* low = low_ + fibers_.size() * kStackBytes + kStackGuardBytes;
-  if (mprotect(low, kStackBytes - kStackGuardBytes, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+  std::byte* low = low_ + fibers_.size() * kStackBytes + kGuardBytes;
+  if (mprotect(low, kStackBytes - kGuardBytes, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   Fiber& fiber = fibers_.emplace_back();
   fiber.stack_low = low;
   start(fiber);
