@@ -23,6 +23,14 @@ function(ensyn_compile_options target)
     # GCC's manual advises against -Werror here: instrumented code draws warnings that are wrong (-Wstringop-overflow of
     # a std::vector's fill, for one). The other builds compile the same sources with every warning an error.
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-error>)
+    if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+      # With -O1 it does not unroll all loops that ask for it.
+      target_compile_options(${target} PRIVATE -Wno-pass-failed)
+      if(ENSYN_SANITIZE MATCHES address)
+        # What is proven to stay inside its variable needs no check: the default of later versions.
+        target_compile_options(${target} PRIVATE "SHELL:-mllvm -asan-use-stack-safety=1")
+      endif()
+    endif()
     target_link_options(${target} PRIVATE -fsanitize=${ENSYN_SANITIZE})
   endif()
 endfunction()

@@ -43,20 +43,40 @@ using SignedOf = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 template <class T>
 inline constexpr int kLanes = static_cast<int>(HWY_MAX_BYTES / sizeof(T));
 
+#  if HWY_IS_ASAN && HWY_COMPILER_CLANG
+/// An array whose elements clang's UBSan does not ask for a wrapped address: what it adds for that, to an
+/// index that it checks against K anyway, keeps vectors in memory, where a step takes a hundred times as
+/// long.
+template <class N, int K>
+struct Array {
+  N element[K];
+
+  __attribute__((no_sanitize("pointer-overflow"))) HWY_INLINE HWY_ATTR N& operator[](int i) {
+    return element[i];
+  }
+  __attribute__((no_sanitize("pointer-overflow"))) HWY_INLINE HWY_ATTR const N& operator[](int i) const {
+    return element[i];
+  }
+};
+#  else
+template <class N, int K>
+using Array = N[K];
+#  endif
+
 /// K vectors side by side. The formulas are long chains of dependent operations; several at once keep the
 /// processor's units busy where one alone would wait.
 template <class T, int K = 1>
 struct Vec {
-  Native<T> v[K];
+  Array<Native<T>, K> v;
 };
 template <class T, int K = 1>
 struct Mask {
-  hn::Mask<Tag<T>> m[K];
+  Array<hn::Mask<Tag<T>>, K> m;
 };
 /// Lanes of 64 bits that hold one word each.
 template <int K>
 struct Words {
-  Native<std::uint64_t> v[K];
+  Array<Native<std::uint64_t>, K> v;
 };
 
 template <class V>

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
 #  include <sanitizer/asan_interface.h>
 #endif
 
@@ -30,7 +30,7 @@ constexpr std::size_t kGuardBytes = 256;        // at least, before an allocatio
 constexpr std::size_t kSlotBytes = 256 * 1024;  // shared memory of one block, its last page unmapped
 constexpr std::size_t kMostBlocks = 16;         // of a cluster
 constexpr int kPoison = 0xFF;                   // of float and double: NaN
-constexpr auto kCanary = std::byte{0xA5};
+[[maybe_unused]] constexpr auto kCanary = std::byte{0xA5};
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
@@ -48,7 +48,7 @@ std::byte* pages_end(const Allocation& of) {
 
 void guard(std::byte* from, const std::byte* to) {
   const auto bytes = static_cast<std::size_t>(to - from);
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   __asan_poison_memory_region(from, bytes);
 #else
   std::memset(from, std::to_integer<int>(kCanary), bytes);
@@ -56,7 +56,7 @@ void guard(std::byte* from, const std::byte* to) {
 }
 
 void open(std::byte* from, std::size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   __asan_unpoison_memory_region(from, bytes);
 #else
   static_cast<void>(from);
@@ -67,7 +67,7 @@ void open(std::byte* from, std::size_t bytes) {
 /// The first byte that is no canary any more, or null. AddressSanitizer has stopped the program at the write
 /// already.
 const std::byte* damage(const std::byte* from, const std::byte* to) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   static_cast<void>(from);
   static_cast<void>(to);
   return nullptr;
@@ -146,7 +146,7 @@ void* DeviceMemory::allocate(std::size_t bytes, MemoryKind kind, int device) {
   guard(room, made.begin);
   guard(made.begin + bytes, room + pages);
   allocations_.emplace(made.begin, made);
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   if (kind == MemoryKind::kDevice) __asan_poison_memory_region(made.begin, bytes);
 #endif
   return made.begin;
@@ -240,7 +240,7 @@ bool DeviceMemory::is_static_shared(const void* address) {
 }
 
 void DeviceMemory::set_device_access([[maybe_unused]] bool allowed) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   for (auto& [begin, allocation] : allocations_) {
     if (allocation.kind != MemoryKind::kDevice) continue;
     if (allowed) {

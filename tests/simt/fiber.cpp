@@ -7,7 +7,7 @@
 #include <new>
 #include <stdexcept>
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
 #  include <sanitizer/asan_interface.h>
 #endif
 
@@ -17,7 +17,7 @@ namespace {
 using boost::context::detail::transfer_t;
 
 constexpr std::size_t kGuardBytes = 4096;
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
 constexpr std::size_t kStackBytes = 256 * 1024;  // instrumented frames are several times larger
 #else
 constexpr std::size_t kStackBytes = 128 * 1024;
@@ -54,7 +54,7 @@ void FiberPool::start(Fiber& fiber) const {
   fiber.context = boost::context::detail::make_fcontext(high, bytes, enter);
   fiber.stack_bytes = bytes;
   fiber.fake_stack = nullptr;
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   __asan_unpoison_memory_region(fiber.stack_low, bytes);  // of frames that were abandoned
 #endif
 }

@@ -8,7 +8,7 @@
 #include <deque>
 #include <vector>
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
 #  include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -31,7 +31,7 @@ struct Handover {
 inline void finish_switch(boost::context::detail::transfer_t transfer) {
   const auto& handover = *static_cast<const Handover*>(transfer.data);
   handover.from->context = transfer.fctx;
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   const void* low = nullptr;
   std::size_t bytes = 0;
   __sanitizer_finish_switch_fiber(handover.to->fake_stack, &low, &bytes);
@@ -44,7 +44,7 @@ inline void finish_switch(boost::context::detail::transfer_t transfer) {
 /// Leaves `from`, which is running, for `to`; returns when something switches back.
 inline void switch_fiber(Fiber& from, Fiber& to) {
   Handover handover{&from, &to};
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SIMT_ASAN
   __sanitizer_start_switch_fiber(&from.fake_stack, to.stack_low, to.stack_bytes);
 #endif
   finish_switch(boost::context::detail::jump_fcontext(to.context, &handover));

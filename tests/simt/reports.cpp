@@ -46,7 +46,7 @@ bool together(const Thread& a, const Thread& b) {
 
 }  // namespace
 
-std::string to_string(const std::source_location& where) {
+std::string to_string(const device::Where& where) {
   return std::string(where.file_name()) + ":" + std::to_string(where.line());
 }
 

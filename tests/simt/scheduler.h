@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <source_location>
 #include <string>
 #include <vector>
 

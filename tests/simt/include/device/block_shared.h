@@ -8,13 +8,13 @@ namespace ensyn::kernels {
 
 /// The block's shared memory; the launch must give sizeof(Shared) bytes. Poisoned until it is written.
 template <class Shared>
-inline Shared& block_shared(std::source_location where = std::source_location::current()) {
+inline Shared& block_shared(simt::device::Where where = simt::device::Where::current()) {
   static_assert(alignof(Shared) <= 16);
   return *static_cast<Shared*>(simt::device::block_shared(sizeof(Shared), where));
 }
 
 inline unsigned char* block_shared_bytes(unsigned bytes,
-                                         std::source_location where = std::source_location::current()) {
+                                         simt::device::Where where = simt::device::Where::current()) {
   return static_cast<unsigned char*>(simt::device::block_shared(bytes, where));
 }
 

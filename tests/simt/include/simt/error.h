@@ -2,9 +2,10 @@
 /// What the emulator throws when it finds a mistake in a kernel or in its use.
 #pragma once
 
-#include <source_location>
 #include <stdexcept>
 #include <string>
+
+#include "simt/where.h"
 
 namespace simt {
 
@@ -15,6 +16,6 @@ class Error : public std::runtime_error {
 };
 
 /// `file:line` of a call in a kernel.
-[[nodiscard]] std::string to_string(const std::source_location& where);
+[[nodiscard]] std::string to_string(const device::Where& where);
 
 }  // namespace simt

@@ -4,12 +4,11 @@
 
 #include <cstdint>
 #include <cstring>
-#include <source_location>
 #include <type_traits>
 
-namespace simt::device {
+#include "simt/where.h"
 
-using Where = std::source_location;
+namespace simt::device {
 
 enum class Vote { kNone, kCount, kAnd, kOr };
 enum class WarpOperation { kSync, kShuffle, kBallot };
