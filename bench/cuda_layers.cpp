@@ -225,8 +225,10 @@ void Layers<T>::poison_parameters() const {
 
 template <class T>
 std::vector<int> Layers<T>::compared() const {
-  std::vector<int> members{0, setup.networks / 2, setup.networks - 1};
-  members.erase(std::unique(members.begin(), members.end()), members.end());
+  std::vector<int> members{0};
+  for (const int member : {setup.networks / 2, setup.networks - 1}) {
+    if (member != members.back()) members.push_back(member);
+  }
   return members;
 }
 

@@ -234,14 +234,6 @@ const ensyn::cuda::Stream& stream() {
   return the;
 }
 
-bool is_emulation() {
-#if defined(ENSYN_BENCH_EMULATION)
-  return true;
-#else
-  return false;
-#endif
-}
-
 int samples() {
   return is_emulation() ? 2 : 30;
 }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "emulation.h"
 #include "host/cuda/runtime.h"
 
 namespace bench {
@@ -73,9 +74,6 @@ enum class Cache { warm, cold };
 
 /// The one stream of the program.
 [[nodiscard]] const ensyn::cuda::Stream& stream();
-
-/// Whether this program runs the kernels on the CPU (tests/simt), where times mean nothing.
-[[nodiscard]] bool is_emulation();
 
 /// Checks the problem's result, then times it: 30 samples of many launches each where the cache is warm, of
 /// single launches after the cache was written over where it is cold. Counters are those of the median.

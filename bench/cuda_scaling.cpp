@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "emulation.h"
 #include "ensyn/error.h"
 #include "host/cpu/cpu_engine.h"
 #include "host/cuda/cuda_engine.h"
@@ -29,13 +30,8 @@
 namespace {
 
 using namespace ensyn;
+using bench::is_emulation;
 using scaling::Row;
-
-#if defined(ENSYN_BENCH_EMULATION)
-constexpr bool kEmulation = true;
-#else
-constexpr bool kEmulation = false;
-#endif
 
 /// Steps that are checked, and of these the first, which are run one by one.
 constexpr std::uint64_t kChecked = 6, kSingle = 3;
@@ -64,7 +60,7 @@ double now() {
 }
 
 const Dataset& images() {
-  return bench::images(kEmulation ? 200 : 60000);
+  return bench::images(is_emulation() ? 200 : 60000);
 }
 
 /// Root of the sum of squared differences, relative to that of the wanted values.
@@ -171,13 +167,13 @@ std::vector<double> time_steps(Engine& engine, const Row& row, double seconds) {
   std::uint64_t steps = 1;
   double passed = training.run(steps);
   // Until it is long enough to be divided, but no larger part of the time that there is.
-  while (!kEmulation && passed < std::min(0.02, seconds / 20)) {
+  while (!is_emulation() && passed < std::min(0.02, seconds / 20)) {
     steps *= 4;
     passed = training.run(steps);
   }
   const double wanted = seconds / (kStretches + 1) / (passed / static_cast<double>(steps));
   const std::uint64_t stretch =
-      kEmulation ? 1 : std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
+      is_emulation() ? 1 : std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
   training.run(stretch);
   std::vector<double> times;
   times.reserve(kStretches);
@@ -307,7 +303,8 @@ std::vector<std::pair<std::string, std::string>> header(const cuda::DeviceInfo& 
       {"method", options.method},
       {"limits", "of an H200, by model: 4.3e12 bytes/s, 3.2e13 lane-instructions/s, 6.7e13 operations/s"},
   };
-  if (kEmulation) lines.emplace_back("EMULATION", "the kernels run on the CPU, and the times mean nothing");
+  if (is_emulation())
+    lines.emplace_back("EMULATION", "the kernels run on the CPU, and the times mean nothing");
   return lines;
 }
 
@@ -319,7 +316,7 @@ int run(const Options& options) {
     std::fprintf(stderr, "no usable CUDA device: %s\n", problem.c_str());
     return 4;
   }
-  std::vector<Row> rows = scaling::all_rows(kEmulation);
+  std::vector<Row> rows = scaling::all_rows(is_emulation());
   std::erase_if(rows, [&](const Row& row) { return !is_wanted(row, options.only); });
   if (rows.empty()) {
     std::fputs("--only leaves no row\n", stderr);

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TOGETHER = 14
+TOGETHER = 24
 # The compile commands are those of GCC, some of whose warnings clang does not know.
 FOR_CLANG = ["-Wno-unknown-warning-option"]
 
@@ -56,8 +56,12 @@ def groups(build):
                      "ENSYN_UNITY_BUILD off")
         by_flags[next(flags[other] for other in known if other in flags)].append(source)
     for (words, directory), files in by_flags.items():
-        for first in range(0, len(files), TOGETHER):
-            yield list(words), directory, files[first:first + TOGETHER]
+        while files:
+            group, files = files[:TOGETHER], files[TOGETHER:]
+            while others := misfits(list(words), directory, group):
+                # They may fit to each other and to what comes later.
+                group, files = [file for file in group if file not in others], files + others
+            yield list(words), directory, group
 
 
 class Together:
@@ -75,35 +79,42 @@ class Together:
         return re.sub(re.escape(str(path)) + r":(\d+):", origin, report)
 
 
-def misfits(words, directory, files, source, together):
-    """Those of `files` that do not compile behind the others in `source`."""
-    command = ["clang++", *words, *FOR_CLANG, "-w", "-fsyntax-only", "-ferror-limit=0", str(source)]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
-    report = together.in_sources(source, done.stderr)
-    found = [file for file in files if f"{file}:" in "".join(re.findall(r"^.*: (?:fatal )?error: ", report, re.MULTILINE))]
-    return found if found or done.returncode == 0 else files[1:]
+def written_together(folder, files):
+    """One source for all, and where its lines come from; a single one stays where it is."""
+    if len(files) == 1:
+        return files[0], None
+    together, source = Together(files), Path(folder) / "together.cpp"
+    source.write_text(together.text)
+    return source, together
+
+
+def misfits(words, directory, files):
+    """Those of `files` that do not compile behind the others; never all of them."""
+    if len(files) == 1:
+        return []
+    with tempfile.TemporaryDirectory(prefix="ensyn-tidy-", dir=directory) as folder:
+        source, together = written_together(folder, files)
+        command = ["clang++", *words, *FOR_CLANG, "-w", "-fsyntax-only", "-ferror-limit=0", str(source)]
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+        report = together.in_sources(source, done.stderr)
+    if done.returncode == 0:
+        return []
+    named = "".join(re.findall(r"^.*: (?:fatal )?error: ", report, re.MULTILINE))
+    found = [file for file in files if f"{file}:" in named]
+    # Where all are at fault, or none is named, the first may be what the others suffer from.
+    return found if 0 < len(found) < len(files) else files[1:]
 
 
 def check(words, directory, files):
     """The findings, as text; empty when there are none."""
-    if not files:
-        return ""
-    together = Together(files)
     with tempfile.TemporaryDirectory(prefix="ensyn-tidy-", dir=directory) as folder:
-        source, options = files[0], []
-        if len(files) > 1:
-            source, options = Path(folder) / "together.cpp", ["--checks=-readability-duplicate-include"]
-            source.write_text(together.text)
-            others = misfits(words, directory, files, source, together)
-            if others:
-                apart = [file for file in files if file not in others]
-                # Where all are at fault the first may be what the others suffer from.
-                return check(words, directory, apart or files[:1]) + check(words, directory, others if apart else files[1:])
+        source, together = written_together(folder, files)
+        options = ["--checks=-readability-duplicate-include"] if together else []
         command = ["clang-tidy", "--quiet", f"--config-file={ROOT / '.clang-tidy'}", *options, str(source), "--", *words,
                    *FOR_CLANG]
         done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
         report = done.stdout + done.stderr
-        return "" if done.returncode == 0 else together.in_sources(source, report) if len(files) > 1 else report
+        return "" if done.returncode == 0 else together.in_sources(source, report) if together else report
 
 
 def duplicate_includes():

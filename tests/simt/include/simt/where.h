@@ -1,13 +1,13 @@
 /// \file
-/// Where a kernel calls: std::source_location, or what stands in for it where libstdc++ has none for the compiler
-/// (clang before 15).
+/// Where a kernel calls: std::source_location, or what stands in for it where libstdc++ has none for the
+/// compiler (clang before 15).
 #pragma once
 
 #include <version>
 
 #ifdef __cpp_lib_source_location
 
-#include <source_location>
+#  include <source_location>
 
 namespace simt::device {
 using Where = std::source_location;
@@ -21,7 +21,8 @@ namespace simt::device {
 class Where {
  public:
   constexpr Where() = default;
-  [[nodiscard]] static constexpr Where current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE(),
+  [[nodiscard]] static constexpr Where current(const char* file = __builtin_FILE(),
+                                               unsigned line = __builtin_LINE(),
                                                unsigned column = __builtin_COLUMN()) {
     Where where;
     where.file_ = file;
