@@ -45,8 +45,7 @@ inline constexpr int kLanes = static_cast<int>(HWY_MAX_BYTES / sizeof(T));
 
 #  if HWY_IS_ASAN && HWY_COMPILER_CLANG
 /// An array whose elements clang's UBSan does not ask for a wrapped address: what it adds for that, to an
-/// index that it checks against K anyway, keeps vectors in memory, where a step takes a hundred times as
-/// long.
+/// index that it checks against K anyway, keeps vectors in memory. Training takes five times as long there.
 template <class N, int K>
 struct Array {
   N element[K];
