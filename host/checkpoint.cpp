@@ -191,7 +191,11 @@ NetworkState empty_state(const PopulationConfig& config, const NetworkConfig& me
 Checkpoint parse_checkpoint(std::span<const std::uint8_t> content, const std::string& source) {
   const auto header = parse_safetensors_header(content, content.size(), source);
   auto metadata = read_checkpoint_metadata(header.metadata, source);
-  Checkpoint result{std::move(metadata.info.config), metadata.info.step, metadata.info.train_examples, {}};
+  Checkpoint result{std::move(metadata.info.config),
+                    metadata.info.step,
+                    metadata.info.train_examples,
+                    std::move(metadata.info.train_digest),
+                    {}};
   const auto slots = checked_layout(result.config, header, source);
   for (std::size_t m = 0; m < result.config.members.size(); ++m) {
     result.members.push_back(empty_state(result.config, result.config.members[m]));

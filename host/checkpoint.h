@@ -7,12 +7,14 @@
 /// weights share a phi there are `phi`, `phi.moment1`, `phi.moment2` and `sigma` instead of the layers' own,
 /// with one element for each group: each neuron, layer by layer (per_neuron), each layer, or the network
 /// (homogeneous). dtype F32 or F64 by the population's precision. Metadata (strings): `format` = "ensyn",
-/// `format_version`, `noise_contract`, `step`, `train_examples`, `config` (JSON), `epoch_sums` (JSON, one
-/// entry per member; the NLL written so that it reads back exactly).
+/// `format_version`, `noise_contract`, `step`, `train_examples`, `train_digest` (see host/data/digest.h;
+/// missing in files of early versions), `config` (JSON), `epoch_sums` (JSON, one entry per member; the NLL
+/// written so that it reads back exactly).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "ensyn/config.h"
@@ -24,6 +26,7 @@ struct Checkpoint {
   PopulationConfig config;
   std::uint64_t step = 0;
   std::uint64_t train_examples = 0;  ///< size of the training set, which fixes the meaning of `step`
+  std::string train_digest;          ///< of the training set; empty where an early version wrote the file
   std::vector<NetworkState> members;
 };
 

@@ -8,6 +8,7 @@
 #include "ensyn/error.h"
 #include "ensyn/noise.h"
 #include "host/config/json.h"
+#include "host/data/digest.h"
 #include "host/io/json_text.h"
 #include "host/io/message.h"
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::string_view kFormat = "ensyn";
 constexpr std::uint64_t kFormatVersion = 1;
+constexpr const char* kTrainDigest = "train_digest";
 /// The noise contract has 40 bits for the step.
 constexpr std::uint64_t kMaxStep = std::uint64_t{1} << 40;
 
@@ -58,6 +60,7 @@ class MetadataReader {
                                   ": it must be at least the batch size " +
                                   std::to_string(result.info.config.batch));
     }
+    result.info.train_digest = train_digest();
     result.epoch_sums = epoch_sums(result.info);
     return result;
   }
@@ -90,6 +93,17 @@ class MetadataReader {
                                   ", but this version of ensyn reads " + std::to_string(supported) +
                                   "; use the version that wrote it");
     }
+  }
+
+  /// Empty where there is none.
+  [[nodiscard]] std::string train_digest() const {
+    const auto found = metadata_.find(kTrainDigest);
+    if (found == metadata_.end()) return {};
+    if (!is_digest(found->second)) {
+      bad_checkpoint(source_, "metadata 'train_digest' = " + quote(found->second, 100) +
+                                  ": it must be eight hexadecimal digits; the file is damaged");
+    }
+    return found->second;
   }
 
   [[nodiscard]] PopulationConfig config() const {
@@ -153,13 +167,16 @@ void bad_checkpoint(const std::string& source, const std::string& what) {
 
 std::map<std::string, std::string> checkpoint_metadata(const Checkpoint& checkpoint,
                                                        const std::string& source) {
-  return {{"format", std::string(kFormat)},
-          {"format_version", std::to_string(kFormatVersion)},
-          {"noise_contract", std::to_string(kNoiseContract)},
-          {"step", std::to_string(checkpoint.step)},
-          {"train_examples", std::to_string(checkpoint.train_examples)},
-          {"config", json_of(checkpoint.config).dump()},
-          {"epoch_sums", epoch_sums_text(checkpoint.members, source)}};
+  std::map<std::string, std::string> metadata = {
+      {"format", std::string(kFormat)},
+      {"format_version", std::to_string(kFormatVersion)},
+      {"noise_contract", std::to_string(kNoiseContract)},
+      {"step", std::to_string(checkpoint.step)},
+      {"train_examples", std::to_string(checkpoint.train_examples)},
+      {"config", json_of(checkpoint.config).dump()},
+      {"epoch_sums", epoch_sums_text(checkpoint.members, source)}};
+  if (!checkpoint.train_digest.empty()) metadata[kTrainDigest] = checkpoint.train_digest;
+  return metadata;
 }
 
 CheckpointMetadata read_checkpoint_metadata(const std::map<std::string, std::string>& metadata,

@@ -43,6 +43,21 @@ void check_agreement(const PopulationConfig& config, const Dataset& data) {
   }
 }
 
+/// \throws DataError where the checkpoint is of another training set
+void check_training_set(const Checkpoint& checkpoint, const std::filesystem::path& file,
+                        const Dataset& data) {
+  if (checkpoint.train_examples != data.size()) {
+    throw DataError(file.string() + ": was trained on " + std::to_string(checkpoint.train_examples) +
+                    " examples, but the training set '" + data.name() + "' has " +
+                    std::to_string(data.size()) + ": give the data set it was trained on");
+  }
+  if (!checkpoint.train_digest.empty() && checkpoint.train_digest != data.digest()) {
+    throw DataError(file.string() + ": was trained on data of digest " + checkpoint.train_digest +
+                    ", but the training set '" + data.name() + "' has digest " + data.digest() +
+                    ": give the data set it was trained on");
+  }
+}
+
 }  // namespace
 
 struct Population::Impl {
@@ -64,14 +79,9 @@ struct Population::Impl {
     engine = make_engine(config, data, execution);
   }
 
-  /// The population that `file` held.
-  static std::unique_ptr<Impl> from(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                                    Dataset train_data, const ExecutionConfig& execution) {
-    if (checkpoint.train_examples != train_data.size()) {
-      throw DataError(file.string() + ": was trained on " + std::to_string(checkpoint.train_examples) +
-                      " examples, but the training set '" + train_data.name() + "' has " +
-                      std::to_string(train_data.size()) + ": give the data set it was trained on");
-    }
+  /// The population that a checkpoint holds.
+  static std::unique_ptr<Impl> from(const Checkpoint& checkpoint, Dataset train_data,
+                                    const ExecutionConfig& execution) {
     auto impl = std::make_unique<Impl>(checkpoint.config, std::move(train_data), execution);
     for (std::size_t m = 0; m < checkpoint.members.size(); ++m) {
       impl->engine->write(static_cast<int>(m), checkpoint.members[m]);
@@ -131,13 +141,23 @@ Population& Population::operator=(Population&&) noexcept = default;
 
 Population Population::load(const std::filesystem::path& file, Dataset train_data,
                             const ExecutionConfig& execution) {
-  return Population(Impl::from(read_checkpoint(file), file, std::move(train_data), execution));
+  const Checkpoint checkpoint = read_checkpoint(file);
+  check_training_set(checkpoint, file, train_data);
+  return Population(Impl::from(checkpoint, std::move(train_data), execution));
+}
+
+Population Population::load_with_other_data(const std::filesystem::path& file, Dataset train_data,
+                                            const ExecutionConfig& execution) {
+  Checkpoint checkpoint = read_checkpoint(file);
+  for (NetworkState& member : checkpoint.members) member.epoch = {};
+  return Population(Impl::from(checkpoint, std::move(train_data), execution));
 }
 
 Population Population::load(const std::filesystem::path& file, Dataset train_data,
                             const ExecutionConfig& execution, const std::vector<int>& members) {
   Checkpoint all = read_checkpoint(file);
-  Checkpoint some{all.config, all.step, all.train_examples, {}};
+  check_training_set(all, file, train_data);
+  Checkpoint some{all.config, all.step, all.train_examples, all.train_digest, {}};
   some.config.members.clear();
   for (const int member : members) {
     if (member < 0 || member >= static_cast<int>(all.members.size())) {
@@ -149,7 +169,7 @@ Population Population::load(const std::filesystem::path& file, Dataset train_dat
     some.config.members.back().stream = stream_of(all.config.members[m], member);
     some.members.push_back(all.members[m]);
   }
-  return Population(Impl::from(some, file, std::move(train_data), execution));
+  return Population(Impl::from(some, std::move(train_data), execution));
 }
 
 void Population::train_steps(std::uint64_t steps) {
@@ -276,7 +296,7 @@ std::vector<TrainingMetrics> Population::metrics() const {
 }
 
 void Population::save(const std::filesystem::path& file) const {
-  Checkpoint checkpoint{impl_->config, impl_->step, impl_->data.size(), {}};
+  Checkpoint checkpoint{impl_->config, impl_->step, impl_->data.size(), impl_->data.digest(), {}};
   for (int m = 0; m < size(); ++m) checkpoint.members.push_back(impl_->engine->read(m));
   write_checkpoint(file, checkpoint);
 }

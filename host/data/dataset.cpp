@@ -4,11 +4,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "ensyn/error.h"
+#include "host/data/digest.h"
 #include "host/data/idx.h"
 #include "host/io/file.h"
 #include "host/io/gzip.h"
@@ -32,6 +34,13 @@ struct Dataset::Storage {
   Normalization normalization;
   std::string name;
   int target_count = 0;
+
+  /// Computed by who asks first; copies share it.
+  struct LazyDigest {
+    std::once_flag computed;
+    std::string text;
+  };
+  std::shared_ptr<LazyDigest> digest = std::make_shared<LazyDigest>();
 
   [[nodiscard]] std::size_t width() const noexcept { return static_cast<std::size_t>(feature_count); }
 };
@@ -344,6 +353,12 @@ std::span<const float> Dataset::targets() const noexcept {
   return std::span(storage_->buffers->targets).subspan(storage_->first * width, storage_->count * width);
 }
 
+const std::string& Dataset::digest() const {
+  Storage::LazyDigest& digest = *storage_->digest;
+  std::call_once(digest.computed, [&] { digest.text = digest_of(*this); });
+  return digest.text;
+}
+
 Dataset Dataset::subset(std::size_t first, std::size_t count) const {
   if (count == 0 || first >= size() || count > size() - first) {
     fail(name(), "a subset of " + std::to_string(count) + " examples from number " + std::to_string(first) +
@@ -352,6 +367,7 @@ Dataset Dataset::subset(std::size_t first, std::size_t count) const {
   auto part = *storage_;
   part.first += first;
   part.count = count;
+  part.digest = std::make_shared<Storage::LazyDigest>();
   return Dataset(std::make_shared<Storage>(std::move(part)));
 }
 

@@ -67,7 +67,7 @@ Population load_network(const std::filesystem::path& model, const EvaluateSettin
     return Dataset::from_bytes(std::vector<std::uint8_t>(bytes), std::vector<std::uint8_t>(examples),
                                architecture.inputs(), architecture.outputs());
   };
-  Population loaded = Population::load(model, blank(info.train_examples), settings.execution);
+  Population loaded = Population::load_with_other_data(model, blank(info.train_examples), settings.execution);
   if (!settings.seed) return loaded;
   PopulationConfig config = info.config;
   config.members.front().seed = *settings.seed;

@@ -66,6 +66,12 @@ class ENSYN_API Dataset {
   [[nodiscard]] std::span<const std::uint8_t> labels() const noexcept;  ///< N, empty where there are targets
   [[nodiscard]] std::span<const float> targets() const noexcept;  ///< N x T, empty where there are labels
 
+  /// Eight hexadecimal digits that tell this data set from others: equal for equal examples, labels or
+  /// targets, classes and normalisation, whatever the name; the same on every machine and in every version.
+  /// Computed when first asked for, in about half a nanosecond a byte. Not for telling apart what somebody
+  /// made alike on purpose.
+  [[nodiscard]] const std::string& digest() const;
+
   /// The examples [first, first + count). \throws DataError when the range is empty or beyond the end.
   [[nodiscard]] Dataset subset(std::size_t first, std::size_t count) const;
 

@@ -21,6 +21,12 @@ class Network {
     return Network(Population::load(file, std::move(train_data), execution));
   }
 
+  /// \throws as `load`, but not for other data; see Population::load_with_other_data
+  static Network load_with_other_data(const std::filesystem::path& file, Dataset train_data,
+                                      const ExecutionConfig& execution = {}) {
+    return Network(Population::load_with_other_data(file, std::move(train_data), execution));
+  }
+
   bool train(int epochs, const std::function<bool(const Progress&)>& on_progress = {}) {
     return population_.train(epochs, on_progress);
   }

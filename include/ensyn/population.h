@@ -64,7 +64,8 @@ class ENSYN_API Population {
   Population& operator=(Population&&) noexcept;
 
   /// Reads what `save` wrote; continues bitwise where that population stood. \throws IoError, DataError
-  /// (damaged, of another version, or made for data of another size), and as the constructor.
+  /// (damaged, of another version, or trained on other data: on a set of another size or, unless the file is
+  /// of a version that did not note it, of another Dataset::digest), and as the constructor.
   static Population load(const std::filesystem::path& file, Dataset train_data,
                          const ExecutionConfig& execution = {});
 
@@ -72,6 +73,13 @@ class ENSYN_API Population {
   /// ConfigError too, when one is out of range or there is none.
   static Population load(const std::filesystem::path& file, Dataset train_data,
                          const ExecutionConfig& execution, const std::vector<int>& members);
+
+  /// As the first `load`, but for a training set that may be another one, as for fine-tuning: parameters,
+  /// Adam's moments and the number of steps done are those of the file, while epochs are counted in steps of
+  /// the new set. The metrics of the epoch under way begin anew. \throws as the first `load`, but for other
+  /// data
+  static Population load_with_other_data(const std::filesystem::path& file, Dataset train_data,
+                                         const ExecutionConfig& execution = {});
 
   /// Runs `steps` minibatches on every member. \throws DivergenceError when a loss is not finite; the state
   /// then is that after the failing step and not worth keeping.
@@ -138,6 +146,7 @@ struct CheckpointInfo {
   std::uint64_t step = 0;
   std::uint64_t train_examples = 0;
   int noise_contract = 0;
+  std::string train_digest;  ///< Dataset::digest of the training set; empty in files of early versions
 };
 [[nodiscard]] ENSYN_API CheckpointInfo read_checkpoint_info(const std::filesystem::path& file);
 

@@ -158,6 +158,14 @@ TEST_F(BadCheckpoint, Numbers) {
   expect_bad({"train_examples = 0"});
 }
 
+TEST_F(BadCheckpoint, Digests) {
+  for (const char* bad : {"", "0123abc", "0123abcde", "0123ABCD", "0123 bcd"}) {
+    load({NoiseKind::homogeneous});
+    metadata("train_digest") = bad;
+    expect_bad({"'train_digest'", "'" + std::string(bad) + "'", "hexadecimal"});
+  }
+}
+
 TEST_F(BadCheckpoint, Configurations) {
   metadata("config") = "{";
   expect_bad({"configuration", "not valid JSON"});

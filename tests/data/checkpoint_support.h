@@ -41,6 +41,7 @@ inline Checkpoint make_checkpoint(const std::vector<NoiseKind>& kinds,
   result.config.precision = precision;
   result.step = 123456789012;
   result.train_examples = 100;
+  result.train_digest = "0123abcd";
   Filler filler(precision);
   for (std::size_t m = 0; m < kinds.size(); ++m) {
     result.config.members[m].noise = kinds[m];

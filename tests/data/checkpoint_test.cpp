@@ -25,6 +25,7 @@ void expect_equal(const Checkpoint& got, const Checkpoint& expected) {
   EXPECT_EQ(got.config, expected.config);
   EXPECT_EQ(got.step, expected.step);
   EXPECT_EQ(got.train_examples, expected.train_examples);
+  EXPECT_EQ(got.train_digest, expected.train_digest);
   ASSERT_EQ(got.members.size(), expected.members.size());
   for (std::size_t m = 0; m < got.members.size(); ++m) {
     EXPECT_TRUE(got.members[m].epoch == expected.members[m].epoch) << m;
@@ -90,6 +91,7 @@ TEST(Checkpoint, NamesShapesAndMetadata) {
   EXPECT_EQ(one.metadata.at("format_version"), "1");
   EXPECT_EQ(one.metadata.at("noise_contract"), std::to_string(kNoiseContract));
   EXPECT_EQ(one.metadata.at("train_examples"), "100");
+  EXPECT_EQ(one.metadata.at("train_digest"), "0123abcd");
   EXPECT_EQ(one.metadata.at("epoch_sums"), R"([{"examples":15,"correct":7,"nll":0.1}])");
 
   write_checkpoint(folder / "two",
@@ -129,6 +131,7 @@ TEST(Checkpoint, InfoNeedsNoTensors) {
   EXPECT_EQ(info.config, checkpoint.config);
   EXPECT_EQ(info.step, checkpoint.step);
   EXPECT_EQ(info.train_examples, 100u);
+  EXPECT_EQ(info.train_digest, "0123abcd");
   EXPECT_EQ(info.noise_contract, kNoiseContract);
 }
 
