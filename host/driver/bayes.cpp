@@ -11,6 +11,7 @@
 #include "host/driver/bayes_tables.h"
 #include "host/driver/command.h"
 #include "host/driver/csv.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/results.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/text.h"
@@ -62,8 +63,8 @@ struct Outcome {
 
 Outcome run(const BayesSettings& settings, bool show_progress) {
   const auto start = std::chrono::steady_clock::now();
+  const FolderLock lock(settings.out);
   const TrainTest data = load_data(settings.data);
-  create_folder(settings.out);
   const BayesRun trained = train_bayes_networks(settings, data, show_progress);
   Outcome outcome{{{"command", "bayes"}, {"networks", ordered_json::array()}},
                   bayes_summary_table(settings, trained.networks)};

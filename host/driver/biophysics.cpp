@@ -10,6 +10,7 @@
 #include "ensyn/ensyn.h"
 #include "host/driver/command.h"
 #include "host/driver/csv.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/shared_settings.h"
 #include "host/driver/text.h"
@@ -159,6 +160,7 @@ void biophysics(const CommonFlags& flags) {
   Values values;
   flags.overlay(values, biophysics_options());
   const Settings settings = settings_from(values);
+  const FolderLock lock(settings.out);
   std::vector<Curve> curves;
   for (const Mechanism mechanism :
        {Mechanism::calcium, Mechanism::membrane, Mechanism::actin, Mechanism::trafficking}) {
@@ -171,7 +173,6 @@ void biophysics(const CommonFlags& flags) {
   }
   const RunFolder folder{settings.out};
   const Table histograms = histograms_table(settings);
-  create_folder(folder.path);
   write_json(folder.config(), config_json(settings));
   write_csv(folder.path / "biophysics.csv", curves_table(curves));
   write_csv(folder.path / "biophysics_histograms.csv", histograms);

@@ -100,6 +100,22 @@ std::string exact(double value) {
   return {text.data(), result.ptr};
 }
 
+std::optional<double> number_of(std::string_view cell) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  const bool whole = error == std::errc() && end == cell.data() + cell.size();
+  return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+std::vector<std::string_view> cells_of(std::string_view line) {
+  std::vector<std::string_view> cells;
+  for (std::size_t begin = 0, end = 0; end != std::string_view::npos; begin = end + 1) {
+    end = line.find(',', begin);
+    cells.push_back(line.substr(begin, end - begin));
+  }
+  return cells;
+}
+
 bool Table::has(std::string_view column) const {
   return std::ranges::find(columns, column) != columns.end();
 }

@@ -14,6 +14,12 @@ namespace ensyn::driver {
 /// The shortest decimal digits that read back as the same double; empty for NaN, which stands for "no value".
 [[nodiscard]] std::string exact(double value);
 
+/// The finite number that the whole of a cell is; absent where it is none.
+[[nodiscard]] std::optional<double> number_of(std::string_view cell);
+
+/// The cells of a line whose cells hold no commas and no quotes.
+[[nodiscard]] std::vector<std::string_view> cells_of(std::string_view line);
+
 /// A header and rows of as many fields.
 struct Table {
   std::string source;  ///< the file it was read from, for messages

@@ -11,6 +11,7 @@
 
 #include "ensyn/ensyn.h"
 #include "host/driver/command.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/results.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/settings.h"
@@ -22,6 +23,8 @@ namespace ensyn::driver {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr const char* kEvaluation = "evaluation.json";
 
 struct EvaluateFlags : CommonFlags {
   std::string model;
@@ -99,6 +102,9 @@ void evaluate(const EvaluateFlags& flags) {
     throw DataError("model " + model.string() +
                     " does not exist: give a model.safetensors or a run's folder");
   }
+  const std::filesystem::path folder = settings.out.value_or(model.parent_path());
+  // A training may go on in the model's folder, of which this file is no part.
+  const FolderLock lock(folder, kEvaluation);
   const Dataset test = load_test_set(settings);
   const Population network = [&] {
     try {
@@ -109,8 +115,6 @@ void evaluate(const EvaluateFlags& flags) {
   }();
   announce(network);
   check_fits(test, network.config().architecture);
-  const std::filesystem::path folder = settings.out.value_or(model.parent_path());
-  if (settings.out) create_folder(folder);
 
   const auto start = std::chrono::steady_clock::now();
   const Evaluation evaluation = network.evaluate(test, settings.evaluation).front();
@@ -128,7 +132,7 @@ void evaluate(const EvaluateFlags& flags) {
   result["device"] = network.device();
   result["backend"] = network.backend();
   result["seed"] = network.config().members.front().seed;
-  const std::filesystem::path file = folder / "evaluation.json";
+  const std::filesystem::path file = folder / kEvaluation;
   write_json(file, result);
   if (flags.json) std::cout << result.dump(2) << '\n';
   if (flags.prints_text()) {

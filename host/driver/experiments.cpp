@@ -14,6 +14,7 @@
 #include "ensyn/ensyn.h"
 #include "host/driver/command.h"
 #include "host/driver/csv.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/shared_settings.h"
 #include "host/driver/text.h"
@@ -219,14 +220,14 @@ void experiments(const CommonFlags& flags) {
   if (!values.has("ltp") && !values.has("ltd") && !values.has("variability")) {
     throw ConfigError("no measurements are given: give --ltp FILE, --ltd FILE or --variability FILE");
   }
+  const RunFolder folder{values.get<std::string>("out", "ensyn-experiments")};
+  const FolderLock lock(folder.path);
   Results results;
   analyse_changes(values, results);
   if (const auto file = optional_path(values, "variability")) {
     naming(*file, [&] { analyse_variability(*file, results); });
   }
 
-  const RunFolder folder{values.get<std::string>("out", "ensyn-experiments")};
-  create_folder(folder.path);
   nlohmann::ordered_json config = {{"command", "experiments"}};
   for (const char* key : {"ltp", "ltd", "variability"}) {
     if (const auto file = optional_path(values, key)) config[key] = absolute_path(*file);

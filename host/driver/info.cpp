@@ -8,6 +8,7 @@
 
 #include "ensyn/ensyn.h"
 #include "host/driver/command.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/settings.h"
 #include "host/driver/text.h"
@@ -16,6 +17,8 @@ namespace ensyn::driver {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr const char* kInfo = "info.json";
 
 std::string listed(const std::vector<std::string>& items, const std::string& separator) {
   std::string text;
@@ -55,8 +58,8 @@ void info(const CommonFlags& flags) {
       {"instruction_sets", instruction_sets()},
   };
   if (settings.out) {
-    create_folder(*settings.out);
-    write_json(*settings.out / "info.json", result);
+    const FolderLock lock(*settings.out, kInfo);
+    write_json(*settings.out / kInfo, result);
   }
   if (flags.json) std::cout << result.dump(2) << '\n';
   if (!flags.prints_text()) return;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "host/driver/axis.h"
+#include "host/driver/data_digests.h"
 #include "host/driver/number.h"
 
 namespace ensyn::driver {
@@ -233,7 +234,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kReplaces = 
 };
 
 /// What a config.json says besides settings; read where it matters.
-const std::set<std::string> kNotes = {"command", "version", "noise_contract"};
+const std::set<std::string> kNotes = {"command", "version", "noise_contract", kTrainDigest, kTestDigest};
 
 std::string in_file(const std::string& key, const std::filesystem::path& file) {
   return "\"" + key + "\" in " + file.string();

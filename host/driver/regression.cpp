@@ -9,6 +9,7 @@
 
 #include "host/driver/command.h"
 #include "host/driver/csv.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/shared_settings.h"
 #include "host/driver/text.h"
@@ -308,6 +309,7 @@ RegressionSettings regression_settings(const Values& values) {
 }
 
 ordered_json run_regression(const RegressionSettings& settings) {
+  const FolderLock lock(settings.out);
   const std::vector<Model> models = models_of(settings);
   const Points training = noisy_points(settings, kTrainingPoints, settings.points);
   const Points test = noisy_points(settings, kTestPoints, kTestCount);
@@ -316,7 +318,6 @@ ordered_json run_regression(const RegressionSettings& settings) {
   Population population(population_config(settings, models), training.dataset(settings, "training points"),
                         settings.execution);
   announce(population);
-  create_folder(settings.out);
   population.train_steps(static_cast<std::uint64_t>(settings.steps));
 
   const Dataset test_data = test.dataset(settings, "test points");

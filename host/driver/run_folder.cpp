@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
 #include "host/driver/csv.h"
 #include "host/io/file.h"
+#include "host/io/message.h"
 
 namespace ensyn::driver {
 namespace {
 
-constexpr const char* kHeader =
+constexpr std::string_view kHeader =
     "epoch,step,train_nll,train_accuracy,test_accuracy_sample,test_accuracy_mean,test_nll_sample,"
     "test_nll_mean,sigma_rms,reliability_sum,reliability_cost,magnitude_cost";
+constexpr std::size_t kFirstTestColumn = 4;
 
 std::string to_csv(const EpochRow& row) {
   std::string text = std::to_string(row.epoch) + "," + std::to_string(row.step);
@@ -75,11 +78,24 @@ void create_folder(const std::filesystem::path& folder) {
   }
 }
 
+nlohmann::ordered_json read_json(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  try {
+    nlohmann::ordered_json content = nlohmann::ordered_json::parse(stream);
+    if (content.is_object()) return content;
+  } catch (const nlohmann::ordered_json::exception&) {
+    // The same as what is JSON, but no object.
+  } catch (const std::ios_base::failure&) {
+    // A folder of that name.
+  }
+  throw DataError(file.string() + " is damaged: restore it, or start anew with --overwrite");
+}
+
 void write_json(const std::filesystem::path& file, const nlohmann::ordered_json& content) {
   write_file(file, content.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
-void MetricsFile::keep(std::uint64_t epochs) {
+void MetricsFile::keep(std::uint64_t epochs, std::uint64_t steps_per_epoch) {
   rows_.clear();
   if (epochs == 0) return;
   std::ifstream stream(file_);
@@ -89,12 +105,41 @@ void MetricsFile::keep(std::uint64_t epochs) {
                     " is missing or not a metrics.csv: restore it, or start anew with --overwrite");
   }
   for (std::uint64_t epoch = 1; epoch <= epochs; ++epoch) {
-    if (!std::getline(stream, line) || !line.starts_with(std::to_string(epoch) + ",")) {
-      throw DataError(file_.string() + " lacks the row of epoch " + std::to_string(epoch) +
-                      ": restore it, or start anew with --overwrite");
-    }
+    if (!std::getline(stream, line)) fail(epoch + 1, "is missing, the row of epoch " + std::to_string(epoch));
+    if (stream.eof()) fail(epoch + 1, "does not end: the file was cut off");
+    check_row(line, epoch, epoch * steps_per_epoch);
     rows_.push_back(line);
   }
+}
+
+/// \throws DataError where the row is none that `add` could have written
+void MetricsFile::check_row(const std::string& row, std::uint64_t epoch, std::uint64_t step) const {
+  const std::size_t line = epoch + 1;
+  const auto cells = cells_of(row), columns = cells_of(kHeader);
+  if (cells.size() != columns.size()) {
+    fail(line, "has " + std::to_string(cells.size()) + " cells instead of " + std::to_string(columns.size()));
+  }
+  if (cells[0] != std::to_string(epoch)) {
+    fail(line,
+         "should be that of epoch " + std::to_string(epoch) + ", but begins with " + quote(cells[0], 100));
+  }
+  if (cells[1] != std::to_string(step)) {
+    fail(line, "should end at step " + std::to_string(step) + ", but says " + quote(cells[1], 100));
+  }
+  for (std::size_t i = 2; i < cells.size(); ++i) {
+    // Test results are there every so many epochs, all of them or none.
+    const bool untested = columns[i].starts_with("test_") && cells[kFirstTestColumn].empty();
+    const bool may_be_infinite = columns[i].starts_with("test_nll") || columns[i].starts_with("reliability");
+    const bool infinite = cells[i].empty() || cells[i] == "inf" || cells[i] == "-inf";
+    if (untested ? cells[i].empty() : number_of(cells[i]) || (may_be_infinite && infinite)) continue;
+    fail(line, "has " + quote(cells[i], 100) + " for " + std::string(columns[i]) +
+                   (untested ? ", but none for test_accuracy_sample" : ", which is no number"));
+  }
+}
+
+void MetricsFile::fail(std::size_t line, const std::string& what) const {
+  throw DataError(file_.string() + " line " + std::to_string(line) + " " + what +
+                  ": restore the file, or start anew with --overwrite");
 }
 
 void MetricsFile::add(const EpochRow& row) {

@@ -2,6 +2,8 @@
 /// The folder of a training run and the files in it.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -34,6 +36,9 @@ struct RunFolder {
 /// \throws IoError that names the folder.
 void create_folder(const std::filesystem::path& folder);
 
+/// Reads the JSON object that a command of the driver wrote. \throws DataError when the file is damaged
+[[nodiscard]] nlohmann::ordered_json read_json(const std::filesystem::path& file);
+
 /// Writes indented JSON with a final newline, whole or not at all. \throws IoError
 void write_json(const std::filesystem::path& file, const nlohmann::ordered_json& content);
 
@@ -52,12 +57,16 @@ class MetricsFile {
   explicit MetricsFile(std::filesystem::path file) : file_(std::move(file)) {}
 
   /// Takes up the rows of an earlier run up to and including `epochs`, and forgets later ones.
-  /// \throws DataError when a row is missing or the file is not a metrics.csv
-  void keep(std::uint64_t epochs);
+  /// \throws DataError that names the line where a row is missing, out of order or damaged, or when the file
+  /// is not a metrics.csv
+  void keep(std::uint64_t epochs, std::uint64_t steps_per_epoch);
   /// Adds a row and replaces the file, whole or not at all. \throws IoError
   void add(const EpochRow& row);
 
  private:
+  void check_row(const std::string& row, std::uint64_t epoch, std::uint64_t step) const;
+  [[noreturn]] void fail(std::size_t line, const std::string& what) const;
+
   std::filesystem::path file_;
   std::vector<std::string> rows_;
 };

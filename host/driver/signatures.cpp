@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "host/driver/command.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/progress.h"
 #include "host/driver/results.h"
 #include "host/driver/run_folder.h"
@@ -148,6 +149,7 @@ void signatures(const SignatureFlags& flags) {
   flags.overlay(values, signature_options());
   const SignatureSettings settings = signature_settings(values);
   const RunFolder folder{settings.train.out};
+  const FolderLock lock(folder.path);
   if (folder.holds_run()) {
     std::error_code ignored;
     if (settings.model && std::filesystem::equivalent(folder.model(), *settings.model, ignored)) {

@@ -12,6 +12,8 @@
 #include "ensyn/ensyn.h"
 #include "host/driver/batching.h"
 #include "host/driver/chunk.h"
+#include "host/driver/data_digests.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/grid.h"
 #include "host/driver/run_folder.h"
 #include "host/driver/signals.h"
@@ -60,9 +62,9 @@ class OwnWork final : public WorkSource {
 };
 
 /// Makes the folder what this sweep needs. Writing the configuration also shows that it can be written.
-void prepare(const SweepFolder& folder, const SweepSettings& settings) {
+void prepare(const SweepFolder& folder, const SweepSettings& settings, const TrainTest& data) {
   remove_leftovers({folder.config(), folder.rows(), folder.bands(), folder.summary()});
-  write_json(folder.config(), to_json(settings));
+  write_json(folder.config(), with_digests(to_json(settings), data));
   std::error_code ignored;
   std::filesystem::remove(folder.summary(), ignored);
 }
@@ -118,12 +120,13 @@ class Sweep {
 
   SweepReport lead() {
     if (ranks_.size() > 1) check_agreement(ranks_, agreement_of(settings_, data_));
-    const std::unique_ptr<FolderLock> lock = claim_folder();
+    const FolderLock lock(folder_.path);
+    claim_folder();
     SweepFile rows(folder_.rows(), folder_.journal(), grid_);
     rows.read();
     const std::size_t before = rows.count();
     SweepWork work(grid_, rows, folder_.partial(), folder_.started_chunks(grid_, rows), ranks_.size());
-    prepare(folder_, settings_);
+    prepare(folder_, settings_, data_);
     if (run_.announces) std::cout << announcement(grid_, settings_, batches_, before) << std::flush;
     SweepProgress progress(run_.shows_progress, grid_.size(), steps());
     train(work, progress);
@@ -147,18 +150,14 @@ class Sweep {
   }
 
  private:
-  [[nodiscard]] std::unique_ptr<FolderLock> claim_folder() const {
+  void claim_folder() const {
     if (run_.overwrite) {
       folder_.check_command();
+      folder_.remove_sweep();
     } else {
-      folder_.check(settings_);
+      folder_.check(settings_, data_);
     }
     create_folder(folder_.partial());
-    auto lock = std::make_unique<FolderLock>(folder_);
-    if (!run_.overwrite) return lock;
-    folder_.remove_sweep();
-    create_folder(folder_.partial());
-    return std::make_unique<FolderLock>(folder_);
   }
 
   /// Steps of each network.
@@ -199,7 +198,7 @@ class Sweep {
             {"training_method", trainer_.training_method()},
             {"ranks", ranks_.size()},
             {"networks_at_once", std::min(batches_.at_once, trainer_.limit())},
-            {"config", to_json(settings_)}};
+            {"config", with_digests(to_json(settings_), data_)}};
   }
 
   const SweepSettings& settings_;

@@ -1,11 +1,11 @@
 #include "host/driver/sweep_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <sstream>
 #include <system_error>
 
 #include "host/driver/csv.h"
@@ -20,27 +20,11 @@ constexpr std::string_view kHeader =
     "nll_average,sigma_rms,reliability_sum,reliability_cost,magnitude_cost,steps,diverged_at";
 constexpr std::size_t kKeyColumns = 7;
 
-std::vector<std::string_view> cells_of(std::string_view line) {
-  std::vector<std::string_view> cells;
-  for (std::size_t begin = 0, end = 0; end != std::string_view::npos; begin = end + 1) {
-    end = line.find(',', begin);
-    cells.push_back(line.substr(begin, end - begin));
-  }
-  return cells;
-}
-
 /// The first `kKeyColumns` cells of a row that has more.
 std::string key_of(std::string_view line) {
   std::size_t end = line.find(',');
   for (std::size_t i = 1; i < kKeyColumns; ++i) end = line.find(',', end + 1);
   return std::string(line.substr(0, end));
-}
-
-double number(std::string_view cell) {
-  double value = std::numeric_limits<double>::quiet_NaN();
-  const auto result = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  const bool whole = result.ec == std::errc{} && result.ptr == cell.data() + cell.size();
-  return whole ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
 /// FNV-1a, 64 bits.
@@ -140,16 +124,36 @@ void SweepFile::check_cells(const std::string& line, std::size_t number) const {
                      ": restore it, or delete it, and its network will be trained again");
   }
   for (std::size_t i = kKeyColumns; i < cells.size(); ++i) {
-    if (cells[i].empty() || std::isfinite(driver::number(cells[i]))) continue;
+    if (cells[i].empty() || number_of(cells[i])) continue;
     fail(number, "has '" + std::string(cells[i]) + "' for " + std::string(columns[i]) +
                      ", which is no number: restore it, or delete it, and its network will be trained again");
   }
+  // A network was trained to its end, or diverged; then nothing else is known of it.
+  const std::size_t diverged = cells.size() - 1, steps = diverged - 1;
+  const bool trained = !cells[steps].empty() && cells[diverged].empty();
+  const bool only_divergence =
+      !cells[diverged].empty() && std::all_of(cells.begin() + kKeyColumns, cells.end() - 1,
+                                              [](std::string_view cell) { return cell.empty(); });
+  if (trained || only_divergence) return;
+  fail(number,
+       "has neither results and steps, nor diverged_at alone: restore it, or delete it, and its network will "
+       "be trained again");
 }
 
 void SweepFile::read_journal() {
   std::ifstream stream(journal_);
-  std::size_t network = 0;
-  for (std::uint64_t value = 0; stream >> network >> value;) digests_[network] = value;
+  std::string line;
+  for (std::size_t number = 1; std::getline(stream, line); ++number) {
+    std::istringstream cells(line);
+    std::size_t network = 0;
+    std::uint64_t value = 0;
+    const bool whole = cells >> network >> value && cells.eof() && !stream.eof();
+    if (!whole || network >= grid_.size() || !digests_.emplace(network, value).second) {
+      throw DataError(journal_.string() + " line " + std::to_string(number) +
+                      " is damaged: restore the file, or delete it, and the rows of " + file_.string() +
+                      " are taken as they stand");
+    }
+  }
   journaled_ = !digests_.empty();
 }
 
@@ -176,7 +180,8 @@ void SweepFile::add(const std::vector<SweepResult>& results) {
 double SweepFile::value(std::size_t network, std::string_view column) const {
   const auto columns = cells_of(kHeader);
   const auto at = std::ranges::find(columns, column) - columns.begin();
-  return number(cells_of(rows_[network])[static_cast<std::size_t>(at)]);
+  return number_of(cells_of(rows_[network])[static_cast<std::size_t>(at)])
+      .value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 }  // namespace ensyn::driver

@@ -33,7 +33,8 @@ class SweepFile {
   SweepFile(std::filesystem::path file, std::filesystem::path journal, const Grid& grid);
 
   /// Takes up the rows of an earlier run, if there is one. \throws DataError that names the line when a row
-  /// is cut, changed, twice there or of no network of the grid; or when columns are missing
+  /// is cut, changed, without results, twice there or of no network of the grid; or when columns are missing
+  /// or the journal is damaged
   void read();
   /// Adds rows and replaces the file, whole or not at all. \throws IoError
   void add(const std::vector<SweepResult>& results);

@@ -1,35 +1,19 @@
 #include "host/driver/sweep_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <optional>
 #include <set>
 #include <string>
 #include <system_error>
 
+#include "host/driver/data_digests.h"
+#include "host/driver/run_folder.h"
+
 namespace ensyn::driver {
 namespace {
 
 using nlohmann::ordered_json;
-
-ordered_json read_config(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  try {
-    ordered_json config = ordered_json::parse(stream);
-    if (config.is_object()) return config;
-  } catch (const ordered_json::exception&) {
-    // The same as what is JSON, but no object.
-  } catch (const std::ios_base::failure&) {
-    // A folder of that name.
-  }
-  throw DataError(file.string() + " is damaged: restore it, or start anew with --overwrite");
-}
 
 std::optional<std::size_t> number(const std::string& text) {
   std::size_t value = 0;
@@ -59,13 +43,13 @@ std::vector<std::size_t> networks_in(const std::filesystem::path& file, const Gr
 
 void SweepFolder::check_command() const {
   std::error_code ignored;
-  if (!std::filesystem::exists(config(), ignored) || read_config(config()).value("command", "") == "sweep") {
+  if (!std::filesystem::exists(config(), ignored) || read_json(config()).value("command", "") == "sweep") {
     return;
   }
   throw ConfigError(path.string() + " holds a run of another command: choose another --out");
 }
 
-void SweepFolder::check(const SweepSettings& settings) const {
+void SweepFolder::check(const SweepSettings& settings, const TrainTest& data) const {
   std::error_code ignored;
   if (!std::filesystem::exists(config(), ignored)) {
     if (!std::filesystem::exists(rows(), ignored)) return;
@@ -73,7 +57,7 @@ void SweepFolder::check(const SweepSettings& settings) const {
                     "start anew with --overwrite, or choose another --out");
   }
   check_command();
-  const ordered_json before = read_config(config()), after = to_json(settings);
+  const ordered_json before = read_json(config()), after = to_json(settings);
   for (const char* key : {"version", "noise_contract"}) {
     const ordered_json was = before.value(key, ordered_json());
     const ordered_json& is = after[key];
@@ -82,12 +66,13 @@ void SweepFolder::check(const SweepSettings& settings) const {
                     ", this one is of " + is.dump() +
                     ": go on with the other, start anew with --overwrite, or choose another --out");
   }
-  if (const auto difference = sweep_difference(before, after)) {
+  if (const auto difference = sweep_difference(without_digests(before), after)) {
     throw ConfigError(settings.values.origin(difference->key) + " is " + difference->after +
                       ", but the sweep in " + path.string() + " has " + difference->before +
                       ": give the same to go on with it, replace it with --overwrite, or choose another " +
                       "--out");
   }
+  check_digests(before, config(), data);
 }
 
 void SweepFolder::remove_sweep() const {
@@ -120,24 +105,6 @@ std::vector<Chunk> SweepFolder::started_chunks(const Grid& grid, const SweepFile
   }
   std::ranges::sort(chunks, {}, &Chunk::id);
   return chunks;
-}
-
-FolderLock::FolderLock(const SweepFolder& folder) {
-  const std::filesystem::path name = folder.partial() / "lock";
-  file_ = open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file_ < 0) {
-    throw IoError(name.string() + " cannot be made: " + std::generic_category().message(errno));
-  }
-  // A file system without locks is no reason not to work.
-  if (flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    close(file_);
-    throw ConfigError("another ensyn sweep is at work in " + folder.path.string() +
-                      ": wait for it, or choose another --out");
-  }
-}
-
-FolderLock::~FolderLock() {
-  close(file_);
 }
 
 }  // namespace ensyn::driver

@@ -24,26 +24,15 @@ struct SweepFolder {
 
   /// Checks that the folder does not hold a run of another command. \throws ConfigError, DataError
   void check_command() const;
-  /// Checks that what the folder holds, if anything, is a sweep that these settings go on with.
-  /// \throws ConfigError that says what differs, DataError when it is of another version or damaged
-  void check(const SweepSettings& settings) const;
+  /// Checks that what the folder holds, if anything, is a sweep that these settings and data go on with.
+  /// \throws ConfigError that says what differs, DataError when it is of another version, of other data or
+  /// damaged
+  void check(const SweepSettings& settings, const TrainTest& data) const;
   /// Removes the files of a sweep, config.json first. \throws IoError
   void remove_sweep() const;
   /// The chunks that an earlier process left in partial/, with what is still to be trained of each; removes
   /// what is of no further use. \throws DataError when a file there is damaged or not of this grid
   [[nodiscard]] std::vector<Chunk> started_chunks(const Grid& grid, const SweepFile& rows) const;
-};
-
-/// While one lives, no other process works in the folder. \throws ConfigError when one does, IoError
-class FolderLock {
- public:
-  explicit FolderLock(const SweepFolder& folder);
-  ~FolderLock();
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int file_;
 };
 
 }  // namespace ensyn::driver

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "ensyn/ensyn.h"
+#include "host/driver/data_digests.h"
 #include "host/driver/signals.h"
 
 namespace ensyn::driver {
@@ -17,29 +17,6 @@ using nlohmann::ordered_json;
 
 /// Between two looks for messages; waiting inside MPI would take a processor from those who work.
 constexpr std::chrono::milliseconds kPause(1);
-
-/// FNV-1a over 64-bit words, and the rest byte by byte.
-class Digest {
- public:
-  template <class T>
-  void add(std::span<const T> values) {
-    const auto bytes = std::as_bytes(values);
-    add_word(bytes.size());
-    for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint64_t)) {
-      std::uint64_t word = 0;
-      for (std::size_t j = i; j < std::min(i + sizeof(word), bytes.size()); ++j) {
-        word = word << 8U | std::to_integer<std::uint64_t>(bytes[j]);
-      }
-      add_word(word);
-    }
-  }
-  [[nodiscard]] std::uint64_t value() const { return value_; }
-
- private:
-  void add_word(std::uint64_t word) { value_ = (value_ ^ word) * 1099511628211U; }
-
-  std::uint64_t value_ = 14695981039346656037U;
-};
 
 ordered_json to_json(const Chunk& chunk) {
   return {{"id", chunk.id}, {"networks", chunk.networks}, {"saved", chunk.saved}};
@@ -77,15 +54,9 @@ ExecutionConfig execution_of(const Ranks& ranks, const SweepSettings& settings) 
 }
 
 ordered_json agreement_of(const SweepSettings& settings, const TrainTest& data) {
-  Digest digest;
-  for (const Dataset* set : {&data.train, &data.test}) {
-    digest.add(set->bytes());
-    digest.add(set->floats());
-    digest.add(set->labels());
-  }
   ordered_json all = to_json(settings);
   all["out"] = std::filesystem::absolute(settings.base.out).lexically_normal().string();
-  return {{"settings", all}, {"data", {{"content of the data set", digest.value()}}}};
+  return {{"settings", all}, {"data", with_digests(ordered_json::object(), data)}};
 }
 
 void check_agreement(Ranks& ranks, const ordered_json& own) {

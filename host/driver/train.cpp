@@ -13,6 +13,8 @@
 
 #include "ensyn/ensyn.h"
 #include "host/driver/command.h"
+#include "host/driver/data_digests.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/progress.h"
 #include "host/driver/results.h"
 #include "host/driver/run_folder.h"
@@ -54,24 +56,16 @@ struct Request {
   TrainSettings settings;
 };
 
-Request new_run(const TrainFlags& flags) {
-  Request request;
-  flags.overlay(request.values, train_options());
-  request.settings = train_settings(request.values);
-  const RunFolder folder{request.settings.out};
-  if (folder.holds_run() && !flags.overwrite) {
+Request new_run(const Values& asked, const RunFolder& folder, bool overwrite) {
+  if (folder.holds_run() && !overwrite) {
     throw ConfigError(folder.path.string() +
                       " already holds a run: continue it with --resume, replace it with " +
                       "--overwrite, or choose another --out");
   }
-  return request;
+  return {asked, train_settings(asked)};
 }
 
-Request old_run(const TrainFlags& flags) {
-  if (flags.overwrite) throw ConfigError("--resume and --overwrite exclude each other: give one");
-  Values asked;
-  flags.overlay(asked, train_options());
-  const RunFolder folder{asked.get<std::string>("out", kTrainFolder)};
+Request old_run(const Values& asked, const RunFolder& folder) {
   if (!std::filesystem::exists(folder.config())) {
     throw ConfigError("--resume: " + folder.path.string() +
                       " holds no config.json to go on from: check --out, " +
@@ -123,7 +117,7 @@ class Training {
         metrics_(folder_.metrics()),
         line_(show_progress, settings.epochs, population.step()),
         first_step_(population.step()) {
-    metrics_.keep(population.step() / population.steps_per_epoch());
+    metrics_.keep(population.step() / population.steps_per_epoch(), population.steps_per_epoch());
   }
 
   /// \throws Error when interrupted, DivergenceError
@@ -212,8 +206,8 @@ class Training {
   std::chrono::duration<double> seconds_{0};
 };
 
-ordered_json summary_json(const TrainSettings& settings, const Population& population,
-                          const Training& training, const Evaluation& evaluation, const Energy& energy) {
+ordered_json summary_json(const ordered_json& config, const Population& population, const Training& training,
+                          const Evaluation& evaluation, const Energy& energy) {
   ordered_json summary = accuracy_json(evaluation);
   summary.update(energy_json(energy));
   summary["steps"] = population.step();
@@ -223,7 +217,7 @@ ordered_json summary_json(const TrainSettings& settings, const Population& popul
   summary["training_method"] = population.training().method;
   summary["backend"] = population.backend();
   summary["seed"] = population.config().members.front().seed;
-  summary["config"] = to_json(settings);
+  summary["config"] = config;
   return summary;
 }
 
@@ -243,27 +237,34 @@ std::string summary_text(const TrainSettings& settings, const TrainTest& data, c
 }
 
 void train(const TrainFlags& flags) {
-  Request request = flags.resume ? old_run(flags) : new_run(flags);
+  if (flags.resume && flags.overwrite) {
+    throw ConfigError("--resume and --overwrite exclude each other: give one");
+  }
+  Values asked;
+  flags.overlay(asked, train_options());
+  const RunFolder folder{asked.get<std::string>("out", kTrainFolder)};
+  const FolderLock lock(folder.path);
+  Request request = flags.resume ? old_run(asked, folder) : new_run(asked, folder, flags.overwrite);
   TrainSettings& settings = request.settings;
   const TrainTest data = load_data(settings.data);
   complete(settings, request.values, data.train);
-  const RunFolder folder{settings.out};
+  if (flags.resume) check_digests(read_json(folder.config()), folder.config(), data);
   const bool loads = flags.resume && std::filesystem::exists(folder.model());
   Population population = loads ? load_population(request, data.train)
                                 : Population(settings.population, data.train, settings.execution);
   announce(population);
 
   // From here on files change. Writing the configuration also shows that the folder can be written.
-  create_folder(folder.path);
   if (flags.overwrite) folder.remove_run();
   folder.remove_leftovers();
-  write_json(folder.config(), to_json(settings));
+  const ordered_json config = with_digests(to_json(settings), data);
+  write_json(folder.config(), config);
 
   Training training(settings, data, population, !flags.quiet);
   training.run();
   const Evaluation evaluation = population.evaluate(data.test, settings.evaluation).front();
   const Energy energy = population.energy(0);
-  const ordered_json summary = summary_json(settings, population, training, evaluation, energy);
+  const ordered_json summary = summary_json(config, population, training, evaluation, energy);
   write_json(folder.summary(), summary);
   if (flags.json) std::cout << summary.dump(2) << '\n';
   if (flags.prints_text()) {

@@ -109,7 +109,7 @@ class RegressionTest(DriverTest):
     def test_divergence_is_told_and_nothing_is_written(self):
         self.fail_with(1, "not finite", "regression", *FAST, "--rho", "2", "--c", "1", "--lr", "1e30", "--steps", 50,
                        "--out", "out")
-        self.assertEqual(self.names("out"), [])
+        self.assertEqual(self.names(), [])
 
 
 if __name__ == "__main__":

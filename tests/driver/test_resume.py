@@ -139,6 +139,48 @@ class Resume(DriverTest):
         self.succeed("train", "--resume", "--out", "run", "--quiet")
         self.assert_same_run("whole", "run")
 
+    def test_damaged_rows(self):
+        self.train("run", "--evaluate-every", "2")
+        file = self.folder / "run/metrics.csv"
+        whole = file.read_text()
+        header, *rows = whole.splitlines(keepends=True)
+        columns = header.strip().split(",")
+
+        def changed(row, column, value):
+            cells = rows[row].split(",")
+            cells[columns.index(column)] = value
+            return [*rows[:row], ",".join(cells), *rows[row + 1 :]]
+
+        for damaged, names in [
+            ([*rows[:2], rows[2][:-1]], ["line 4", "cut off"]),
+            ([*rows[:2], rows[2][:-30]], ["line 4", "cut off"]),
+            ([*rows[:2], rows[2][:-30] + "\n"], ["line 4"]),
+            (rows[:2], ["line 4", "epoch 3"]),
+            ([rows[0], rows[2], rows[1]], ["line 3", "epoch 2", "'3'"]),
+            ([rows[0], "1," + rows[1], rows[2]], ["line 3", "13 cells"]),
+            (["\n", *rows[1:]], ["line 2", "1 cells"]),
+            (changed(1, "step", "143"), ["line 3", "step 142", "'143'"]),
+            (changed(1, "step", "many"), ["line 3", "step 142", "'many'"]),
+            (changed(0, "train_nll", "1.2.3"), ["line 2", "train_nll", "'1.2.3'"]),
+            (changed(0, "train_accuracy", ""), ["line 2", "train_accuracy"]),
+            (changed(2, "sigma_rms", "nan"), ["line 4", "sigma_rms", "'nan'"]),
+            (changed(2, "reliability_cost", "1e"), ["line 4", "reliability_cost"]),
+            (changed(1, "test_accuracy_mean", ""), ["line 3", "test_accuracy_mean"]),
+            (changed(0, "test_accuracy_mean", "0.5"), ["line 2", "test_accuracy_mean", "'0.5'"]),
+        ]:
+            with self.subTest(names=names):
+                content = header + "".join(damaged)
+                file.write_text(content)
+                message = self.fail_with(3, ["metrics.csv", *names], "train", "--resume", "--out", "run", "--epochs", "4")
+                self.assertIn("--overwrite", message)
+                self.assertEqual(file.read_text(), content)
+        # A row too many is what a kill may leave.
+        file.write_text(whole + rows[2].replace("3,", "4,", 1)[:50])
+        self.succeed("train", "--resume", "--out", "run", "--epochs", "4", "--quiet")
+        self.train("longer", "--evaluate-every", "2", "--epochs", "4")
+        self.assertEqual(self.rows("run")[:2], self.rows("longer")[:2])
+        self.assertEqual(len(self.rows("run")), 4)
+
     def test_damaged_run(self):
         self.train("run")
         self.train("other", "--seed", "1")

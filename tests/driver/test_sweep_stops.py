@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from driver import PROGRAM, SANITIZED, child_setup, start
+from driver import PROGRAM, SANITIZED, child_setup, start, write_idx_folder
 from sweeps import GRID, SWEEP_FILES, TINY, SweepTest
 
 MPIEXEC = os.environ.get("ENSYN_MPIEXEC")
@@ -66,7 +66,7 @@ class Stopped(SweepTest):
         self.addCleanup(process.kill)
         while not (self.folder / "run/config.json").exists():
             time.sleep(0.01)
-        self.fail_with(2, ["another ensyn sweep", "run"], "sweep", *LONG, "--epochs", "1000", "--out", "run")
+        self.fail_with(2, ["another ensyn", "run"], "sweep", *LONG, "--epochs", "1000", "--out", "run")
         process.kill()
         process.communicate()
 
@@ -116,6 +116,9 @@ class Damaged(SweepTest):
         self.continued(3, ["line 5", "no number"], "".join(rows[:4]) + rows[4].replace(",20,", ",many,") + rows[5])
         self.continued(3, ["line 3", "no network"], "".join(rows[:2]) + rows[2].replace("0.5,", "0.6,", 1))
         self.continued(3, ["line 4", "already"], "".join(rows[:3]) + rows[2])
+        key = ",".join(rows[3].split(",")[:7])
+        for cells in ["," * 11, "," * 10 + "20,20", "0.5" + "," * 11 + "20"]:
+            self.continued(3, ["line 4", "neither results"], "".join(rows[:3]) + f"{key},{cells}\n" + "".join(rows[4:]))
         # A line that is taken out is trained again.
         (self.folder / "whole/sweep.csv").write_text("".join(rows[:3] + rows[4:]))
         self.sweep("whole", *GRID)
@@ -135,6 +138,13 @@ class Damaged(SweepTest):
         file.write_text(lines[0] + ",".join(cells) + "".join(lines[2:]))
         self.fail_with(3, ["line 2", "as ensyn wrote"], "sweep", *LONG, "--epochs", "400", "--out", "run")
         file.write_text(content)
+        journal = self.folder / "run/partial/rows"
+        entries = journal.read_text()
+        for damaged in [entries[:-1], entries[:-5], entries.replace(" ", "", 1), "x\n" + entries, entries * 2,
+                        entries + "8 1\n", "\n"]:
+            journal.write_text(damaged)
+            self.fail_with(3, ["partial/rows line", "damaged"], "sweep", *LONG, "--epochs", "400", "--out", "run")
+        journal.write_text(entries)
         partial = next((self.folder / "run/partial").glob("*.safetensors"))
         good = partial.read_bytes()
         for damaged in [b"", good[:200], good[:-1]]:
@@ -176,11 +186,12 @@ class Damaged(SweepTest):
 
 @unittest.skipUnless(MPIEXEC, "needs a build with MPI")
 class Ranks(SweepTest):
-    def mpirun(self, *parts):
-        """Starts parts `[ranks, arguments...]` of one job."""
+    def mpirun(self, *parts, folders=None):
+        """Starts parts `[ranks, arguments...]` of one job, each with an ENSYN_DATA_DIR of its own if there are such."""
         command = [MPIEXEC, "--allow-run-as-root", "--oversubscribe"]
-        for ranks, *arguments in parts:
-            command += [":"] if command[-1] != "--oversubscribe" else []
+        for part, (ranks, *arguments) in enumerate(parts):
+            command += [":"] if part > 0 else []
+            command += ["-x", f"ENSYN_DATA_DIR={folders[part]}"] if folders else []
             command += ["-n", str(ranks), PROGRAM, "sweep", *map(str, arguments)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, cwd=self.folder, preexec_fn=child_setup)
@@ -232,6 +243,19 @@ class Ranks(SweepTest):
             self.assertIn("rank 1 differs", err)
             self.assertIn(word, err)
         self.assertEqual(self.names(), [])
+
+    def test_ranks_with_other_data(self):
+        for name in ["here", "there"]:
+            (self.folder / name).mkdir()
+            write_idx_folder(self.folder / name / "mnist")
+        labels = self.folder / "there/mnist/t10k-labels-idx1-ubyte"
+        labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
+        grid = ["--dataset", "mnist", "--hidden", "none", "--epochs", "1", "--out", "a"]
+        code, _, err = self.finish(self.mpirun(*[[1, *grid] for _ in range(2)], folders=["here", "there"]))
+        self.assertEqual(code, 2, err)
+        self.assertIn("rank 1 differs", err)
+        self.assertIn("test_digest is", err)
+        self.assertEqual(self.names(), ["here", "there"])
 
 
 @unittest.skipIf(os.environ.get("ENSYN_HAS_MPI", "1") == "1", "needs a build without MPI")

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/driver/command.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/report/report.h"
 
 namespace ensyn::driver {
@@ -34,6 +35,7 @@ void run_report(const ReportFlags& flags) {
   settings.folders.assign(flags.folders.begin(), flags.folders.end());
   if (values.has("reference")) settings.reference = values.get<std::string>("reference", {});
   settings.out = values.get("out", settings.out.string());
+  const FolderLock lock(settings.out);
   const report::ReportResult result = report::make_report(settings);
   if (flags.json) std::cout << to_json(result, settings.out).dump(2) << '\n';
   if (flags.prints_text()) std::cout << to_text(result, settings.out);

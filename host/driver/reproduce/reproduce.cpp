@@ -14,6 +14,8 @@
 
 #include "ensyn/ensyn.h"
 #include "host/driver/command.h"
+#include "host/driver/data_digests.h"
+#include "host/driver/folder_lock.h"
 #include "host/driver/report/gnuplot.h"
 #include "host/driver/report/report.h"
 #include "host/driver/reproduce/plan.h"
@@ -131,8 +133,8 @@ std::string as_text(const nlohmann::json& value) {
 }
 
 /// Checks that the folder belongs to this reproduction, so that runs of different settings do not mix, and
-/// marks it. \throws ConfigError
-void claim(const Reproduction& reproduction) {
+/// marks it. \throws ConfigError; DataError where the data have changed
+void claim(const Reproduction& reproduction, const TrainTest& data) {
   ordered_json config = {{"command", "reproduce"},
                          {"version", build_info().version},
                          {"scale", name(reproduction.plan.scale)},
@@ -144,13 +146,13 @@ void claim(const Reproduction& reproduction) {
   std::ifstream stream(file);
   if (stream) {
     const ordered_json before = ordered_json::parse(stream, nullptr, false);
-    if (before != config) {
+    if (!before.is_object() || without_digests(before) != config) {
       throw ConfigError("--out " + reproduction.out.string() + " holds another reproduction, " +
                         before.dump() + ": choose another folder");
     }
+    check_digests(before, file, data);
   }
-  create_folder(reproduction.out);
-  write_json(file, config);
+  write_json(file, with_digests(config, data));
 }
 
 /// The plan, and an honest guess of how long it takes.
@@ -197,11 +199,12 @@ void reproduce(const ReproduceFlags& flags) {
   Reproduction reproduction = prepare(flags);
   const ExecutionConfig execution = execution_config(reproduction.values);
   static_cast<void>(plan(flags.figures, reproduction.plan));  // refuses unknown figures before data are read
+  const FolderLock lock(reproduction.out);
   const TrainTest data = load_data(data_choice(reproduction.values));
   reproduction.plan.train_examples = data.train.size();
   reproduction.plan.test_examples = data.test.size();
   reproduction.runs = plan(flags.figures, reproduction.plan);
-  claim(reproduction);
+  claim(reproduction, data);
   const report::Gnuplot gnuplot;
   if (flags.prints_text()) {
     if (!gnuplot.usable()) std::cout << gnuplot.problem() << "; the runs and tables are made all the same\n";
