@@ -1,9 +1,12 @@
 #include "host/driver/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "ensyn/device.h"
+#include "host/driver/utf8.h"
 
 namespace ensyn::driver {
 namespace {
@@ -64,9 +67,26 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
   return what + "; see ensyn --help";
 }
 
+/// Paths and names end up in JSON files, of which a run must be found and resumed again; so they are refused
+/// here, before anything is done, where JSON cannot hold them.
+void check_utf8(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (is_utf8(argv[i])) continue;
+    throw ConfigError("argument " + std::to_string(i) + ", '" + as_utf8(argv[i]) +
+                      "', is not UTF-8: give another, or rename the file or folder that it names");
+  }
+  // Relative paths become absolute ones.
+  std::error_code ignored;
+  const std::string folder = std::filesystem::current_path(ignored).string();
+  if (is_utf8(folder)) return;
+  throw ConfigError("the current folder '" + as_utf8(folder) +
+                    "' has a name that is not UTF-8: rename it, or start ensyn in another");
+}
+
 }  // namespace
 
 const Command* parse_command_line(int argc, char** argv, const std::vector<Command>& commands) {
+  check_utf8(argc, argv);
   CLI::App app("Trains and evaluates networks of noisy, energy-efficient synapses.", "ensyn");
   app.set_version_flag("--version", "ensyn " + build_info().version);
   app.require_subcommand(1);

@@ -330,6 +330,12 @@ class Damaged(ReportTest):
         self.fail_with(3, ["--reference", "paper_tradeoff.csv"], "report", "sweep", "--reference", "empty")
         self.fail_with(2, ["DIR"], "report")
 
+    def test_folder_names_that_are_not_utf8(self):
+        self.write_sweep("runs/caf\udce9")
+        self.write_sweep("runs/plain")
+        self.report("runs")
+        self.assertIn("runs/caf\\xe9", self.check_page())
+
     def test_out_cannot_be_made(self):
         self.write_sweep()
         self.write("file", "x")

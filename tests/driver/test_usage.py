@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from driver import SMALL, DriverTest
+from driver import SMALL, DriverTest, start, write_idx_folder
 
 BAD_VALUES = [
     ("--epochs", "0"),
@@ -232,6 +232,32 @@ class Usage(DriverTest):
         for word in [info["version"], info["compiler"], info["instruction_sets"][0], "noise contract", "CUDA"]:
             self.assertIn(word, text)
         self.assertEqual(self.succeed("info", "--quiet"), "")
+
+    def test_what_is_not_utf8(self):
+        # Python's way of writing bytes that are no text.
+        strange, shown = "caf\udce9", "caf\\xe9"
+        write_idx_folder(self.folder / strange)
+        before = self.names()
+        for arguments in [["train", *SMALL, "--json", "--out", strange], ["train", "--data", strange],
+                          ["train", *SMALL, f"--out={strange}"], ["train", *SMALL, "--dataset", strange],
+                          ["train", "--config", strange], ["evaluate", strange], ["report", strange],
+                          ["report", ".", "--reference", strange], ["sweep", *SMALL, "--noise", strange],
+                          ["signatures", "--model", strange], ["experiments", "--ltp", strange], [strange],
+                          ["bayes", "--data", strange], ["reproduce", strange], ["info", "--out", strange]]:
+            with self.subTest(arguments=arguments):
+                self.fail_with(2, [shown, "UTF-8"], *arguments)
+        # A relative path becomes part of an absolute one.
+        process = start("train", *SMALL, "--out", "run", cwd=self.folder / strange)
+        message = process.communicate(timeout=60)[1]
+        self.assertEqual((process.returncode, message.count("\n")), (2, 1), message)
+        self.assertIn(shown, message)
+        self.assertEqual(self.names(), before)
+
+    def test_other_languages(self):
+        write_idx_folder(self.folder / "données")
+        self.succeed("train", "--data", "données", "--hidden", "none", "--epochs", "1", "--json", "--out", "名")
+        self.assertEqual(self.json("名/config.json")["data"], str(self.folder / "données"))
+        self.succeed("train", "--resume", "--epochs", "2", "--json", "--out", "名")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
     def test_standard_output_that_cannot_be_written(self):

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ensyn/error.h"
+#include "host/driver/utf8.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -62,7 +63,8 @@ void collect(const std::filesystem::path& folder, const std::string& name, int d
     if (entry.is_directory(error)) inner.push_back(entry.path());
   }
   std::ranges::sort(inner);
-  for (const auto& path : inner) collect(path, name + "/" + path.filename().string(), depth + 1, runs);
+  for (const auto& path : inner)
+    collect(path, name + "/" + as_utf8(path.filename().string()), depth + 1, runs);
 }
 
 std::optional<Table> optional_table(const std::filesystem::path& file,
