@@ -253,6 +253,7 @@ void train(const TrainFlags& flags) {
   Population population = loads ? load_population(request, data.train)
                                 : Population(settings.population, data.train, settings.execution);
   announce(population);
+  Training training(settings, data, population, !flags.quiet);
 
   // From here on files change. Writing the configuration also shows that the folder can be written.
   if (flags.overwrite) folder.remove_run();
@@ -260,7 +261,6 @@ void train(const TrainFlags& flags) {
   const ordered_json config = with_digests(to_json(settings), data);
   write_json(folder.config(), config);
 
-  Training training(settings, data, population, !flags.quiet);
   training.run();
   const Evaluation evaluation = population.evaluate(data.test, settings.evaluation).front();
   const Energy energy = population.energy(0);

@@ -174,6 +174,7 @@ class Resume(DriverTest):
                 message = self.fail_with(3, ["metrics.csv", *names], "train", "--resume", "--out", "run", "--epochs", "4")
                 self.assertIn("--overwrite", message)
                 self.assertEqual(file.read_text(), content)
+                self.assertEqual(self.json("run/config.json")["epochs"], 3)
         # A row too many is what a kill may leave.
         file.write_text(whole + rows[2].replace("3,", "4,", 1)[:50])
         self.succeed("train", "--resume", "--out", "run", "--epochs", "4", "--quiet")
