@@ -9,6 +9,10 @@
 namespace ensyn::driver::report {
 namespace {
 
+/// An axis holds sizes up to this one, and on a logarithmic one down to its inverse, so that its ends and
+/// tics do not become infinite or zero.
+constexpr double kLargest = 1e280;
+
 /// Collects what an axis has to hold; in decades where it is logarithmic.
 class Extent {
  public:
@@ -16,23 +20,42 @@ class Extent {
 
   void include(const std::vector<double>& values) {
     for (const double value : values) {
-      if (!std::isfinite(value) || (logarithmic_ && value <= 0)) continue;
+      if (!(std::abs(value) <= kLargest) || (logarithmic_ && value < 1 / kLargest)) continue;
       const double position = logarithmic_ ? std::log10(value) : value;
       low_ = std::min(low_, position);
       high_ = std::max(high_, position);
     }
   }
 
-  /// A little more than what was included, or what the axis asks for.
+  /// A little more than what was included, or what the axis asks for; always wide enough to be drawn.
   [[nodiscard]] Range range(const Axis& axis) const {
     double low = low_, high = high_;
     if (low > high) low = 0, high = 1;
-    const double margin = high > low ? 0.04 * (high - low) : 0.5;
-    const auto place = [&](double position) { return logarithmic_ ? std::pow(10.0, position) : position; };
-    return {axis.from.value_or(place(low - margin)), axis.to.value_or(place(high + margin))};
+    const double margin = 0.04 * (high - low);
+    low -= margin, high += margin;
+    const double lacking = least_width(low, high) - (high - low);
+    if (lacking > 0) low -= lacking / 2, high += lacking / 2;
+    Range range{axis.from.value_or(place(low)), axis.to.value_or(place(high))};
+    if (!(range.to > range.from)) {
+      // The values lie beyond the one end that the axis asks for.
+      const double from = logarithmic_ ? std::log10(range.from) : range.from;
+      range.to = place(from + least_width(from, from));
+    }
+    return range;
   }
 
  private:
+  /// Where all values agree but for their rounding, an axis still shows where they are.
+  [[nodiscard]] double least_width(double low, double high) const {
+    constexpr double kDecades = 0.1, kPart = 0.02;
+    if (logarithmic_) return kDecades;
+    const double size = std::max(std::abs(low), std::abs(high));
+    return size < 1 / kLargest ? 1 : kPart * size;
+  }
+  [[nodiscard]] double place(double position) const {
+    return logarithmic_ ? std::pow(10.0, position) : position;
+  }
+
   bool logarithmic_;
   double low_ = std::numeric_limits<double>::infinity();
   double high_ = -std::numeric_limits<double>::infinity();
@@ -60,9 +83,25 @@ std::string decade_tics(int first, int last, int wanted) {
   return text;
 }
 
+std::string linear_tics(const Range& range, double wanted) {
+  const double rough = (range.to - range.from) / wanted;
+  const double decade = std::pow(10.0, std::floor(std::log10(rough)));
+  const double ratio = rough / decade;
+  const double step = decade * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
+  std::string text;
+  const auto first = static_cast<long long>(std::ceil(range.from / step - 1e-9));
+  for (long long tic = first; static_cast<double>(tic) * step <= range.to + 1e-9 * step; ++tic) {
+    const double place = static_cast<double>(tic) * step;
+    text += formatted("%s\"%.6g\" %.10g", text.empty() ? "" : ", ", place, place);
+  }
+  return text;
+}
+
 /// For less than two decades: labels within them too.
 std::string fine_tics(const Range& range, bool narrow) {
   const double decades = std::log10(range.to / range.from) * (narrow ? 1.5 : 1);
+  // So little may lie between two of the digits, 1 and 2 for the farthest.
+  if (range.to < 2.1 * range.from) return linear_tics(range, narrow ? 2.5 : 5);
   const std::vector<int> labelled = decades > 1.2   ? std::vector{1, 3}
                                     : decades > 0.7 ? std::vector{1, 2, 5}
                                                     : std::vector{1, 2, 3, 4, 5, 6, 8};
@@ -78,20 +117,6 @@ std::string fine_tics(const Range& range, bool narrow) {
       text += formatted("%s\"%s\" %.6g%s", text.empty() ? "" : ", ", label ? shown.c_str() : "", place,
                         label ? "" : " 1");
     }
-  }
-  return text;
-}
-
-std::string linear_tics(const Range& range, double wanted) {
-  const double rough = (range.to - range.from) / wanted;
-  const double decade = std::pow(10.0, std::floor(std::log10(rough)));
-  const double ratio = rough / decade;
-  const double step = decade * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
-  std::string text;
-  const auto first = static_cast<long long>(std::ceil(range.from / step - 1e-9));
-  for (long long tic = first; static_cast<double>(tic) * step <= range.to + 1e-9 * step; ++tic) {
-    const double place = static_cast<double>(tic) * step;
-    text += formatted("%s\"%.6g\" %.10g", text.empty() ? "" : ", ", place, place);
   }
   return text;
 }

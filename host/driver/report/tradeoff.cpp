@@ -135,7 +135,7 @@ void add_cost_lines(Figure& figure, std::size_t first, const std::vector<double>
     Panel& panel = figure.panels[first + column];
     const Ranges ranges = ranges_of(figure, first + column);
     const std::vector<double> ends = {ranges.x.from, ranges.x.to};
-    Series line{"σ^{-ρ}/ρ", {Mark::dashed, Colour::black, {}}, ends, costs_at(rho[column], ends)};
+    Series line{markup("σ^{-ρ}/ρ"), {Mark::dashed, Colour::black, {}}, ends, costs_at(rho[column], ends)};
     line.sets_range = false;
     panel.series.insert(panel.series.begin(), std::move(line));
   }
@@ -202,7 +202,7 @@ Section tradeoff_section(const std::vector<Run>& runs, const Reference& referenc
                        {"fig3", "no folder holds a sweep.csv: ensyn sweep makes one"}};
     return section;
   }
-  const std::vector<Curve> curves = read_curves(sweeps);
+  const std::vector<Curve> curves = read_curves(sweeps, section.left_out);
   if (curves.empty()) {
     section.missing = {{"fig2", "sweep.csv holds no network yet"},
                        {"fig3", "sweep.csv holds no network yet"}};
