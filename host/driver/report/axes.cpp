@@ -47,7 +47,9 @@ class Extent {
  private:
   /// Where all values agree but for their rounding, an axis still shows where they are.
   [[nodiscard]] double least_width(double low, double high) const {
-    constexpr double kDecades = 0.1, kPart = 0.02;
+    // Of so many decades, one of the digits that have a label is always shown (1 and 2 are the farthest
+    // apart).
+    constexpr double kDecades = 0.31, kPart = 0.02;
     if (logarithmic_) return kDecades;
     const double size = std::max(std::abs(low), std::abs(high));
     return size < 1 / kLargest ? 1 : kPart * size;
@@ -83,25 +85,9 @@ std::string decade_tics(int first, int last, int wanted) {
   return text;
 }
 
-std::string linear_tics(const Range& range, double wanted) {
-  const double rough = (range.to - range.from) / wanted;
-  const double decade = std::pow(10.0, std::floor(std::log10(rough)));
-  const double ratio = rough / decade;
-  const double step = decade * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
-  std::string text;
-  const auto first = static_cast<long long>(std::ceil(range.from / step - 1e-9));
-  for (long long tic = first; static_cast<double>(tic) * step <= range.to + 1e-9 * step; ++tic) {
-    const double place = static_cast<double>(tic) * step;
-    text += formatted("%s\"%.6g\" %.10g", text.empty() ? "" : ", ", place, place);
-  }
-  return text;
-}
-
 /// For less than two decades: labels within them too.
 std::string fine_tics(const Range& range, bool narrow) {
   const double decades = std::log10(range.to / range.from) * (narrow ? 1.5 : 1);
-  // So little may lie between two of the digits, 1 and 2 for the farthest.
-  if (range.to < 2.1 * range.from) return linear_tics(range, narrow ? 2.5 : 5);
   const std::vector<int> labelled = decades > 1.2   ? std::vector{1, 3}
                                     : decades > 0.7 ? std::vector{1, 2, 5}
                                                     : std::vector{1, 2, 3, 4, 5, 6, 8};
@@ -117,6 +103,20 @@ std::string fine_tics(const Range& range, bool narrow) {
       text += formatted("%s\"%s\" %.6g%s", text.empty() ? "" : ", ", label ? shown.c_str() : "", place,
                         label ? "" : " 1");
     }
+  }
+  return text;
+}
+
+std::string linear_tics(const Range& range, double wanted) {
+  const double rough = (range.to - range.from) / wanted;
+  const double decade = std::pow(10.0, std::floor(std::log10(rough)));
+  const double ratio = rough / decade;
+  const double step = decade * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
+  std::string text;
+  const auto first = static_cast<long long>(std::ceil(range.from / step - 1e-9));
+  for (long long tic = first; static_cast<double>(tic) * step <= range.to + 1e-9 * step; ++tic) {
+    const double place = static_cast<double>(tic) * step;
+    text += formatted("%s\"%.6g\" %.10g", text.empty() ? "" : ", ", place, place);
   }
   return text;
 }

@@ -7,9 +7,9 @@
 namespace ensyn::driver::report {
 namespace {
 
+/// A digit is none: gnuplot would count it to the octal escape before it.
 bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' ||
-         static_cast<std::uint8_t>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ' ' || static_cast<std::uint8_t>(c) >= 0x80;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace ensyn::driver::report {
 
-/// `legible` text as one string of a gnuplot script. Between its double quotes stand letters, digits, spaces,
+/// `legible` text as one string of a gnuplot script. Between its double quotes stand letters, spaces,
 /// the bytes of characters beyond ASCII, and `\ooo`, a byte in three octal digits; nothing else.
 [[nodiscard]] std::string gnuplot_string(std::string_view text);
 

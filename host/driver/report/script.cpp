@@ -13,6 +13,7 @@ namespace {
 constexpr double kPanelWidth = 290, kWidePanel = 400, kPanelHeight = 262;  ///< with axis labels and title
 constexpr double kLeft = 84, kRight = 12, kTop = 52, kBottom = 50;
 constexpr double kFirstColumnExtra = 8;
+constexpr double kWidest = 1600;  ///< that a long name in the legend makes the figure
 constexpr double kLegendRow = 22, kSample = 34;
 constexpr double kCharacter = 7.2;  ///< rough width of one in the legend
 
@@ -159,6 +160,7 @@ class Layout {
     std::size_t longest = 0;
     for (const Series* series : legend_) longest = std::max(longest, characters(legible(series->label.text)));
     legend_entry_ = static_cast<double>(longest) * kCharacter + kSample + 30;
+    width_ = std::max(width_, std::min(legend_entry_ + 20, kWidest));
     legend_columns_ = std::clamp<std::size_t>(static_cast<std::size_t>((width_ - 20) / legend_entry_), 1,
                                               std::max<std::size_t>(1, legend_.size()));
     const std::size_t legend_rows = (legend_.size() + legend_columns_ - 1) / legend_columns_;
