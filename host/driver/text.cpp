@@ -6,8 +6,42 @@
 #include <cstdarg>
 #include <cstddef>
 #include <cstdio>
+#include <optional>
 
 namespace ensyn::driver {
+namespace {
+
+struct Character {
+  std::uint32_t code = 0;
+  std::size_t length = 0;  ///< bytes
+};
+
+/// The character of UTF-8 that the text begins with; nothing where it begins with none.
+std::optional<Character> first_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return Character{lead, 1};
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return std::nullopt;
+  std::uint32_t code = lead & (0x7FU >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return std::nullopt;
+    code = code << 6U | (byte(i) & 0x3FU);
+  }
+  constexpr std::uint32_t kFirst[] = {0, 0, 0x80, 0x800, 0x10000};  // of that length; below, it is too long
+  if (code < kFirst[length] || code > 0x10FFFF) return std::nullopt;
+  return Character{code, length};
+}
+
+/// Whether XML and HTML can hold it and a reader sees it.
+bool is_printable(std::uint32_t code) {
+  const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029;
+  const bool surrogate = code >= 0xD800 && code < 0xE000;
+  const bool no_character = (code & 0xFFFEU) == 0xFFFE || (code >= 0xFDD0 && code < 0xFDF0);
+  return !control && !surrogate && !no_character;
+}
+
+}  // namespace
 
 std::string formatted(const char* format, ...) {
   std::array<char, 400> text{};
@@ -40,6 +74,48 @@ std::string bytes_text(double bytes) {
     unit = next;
   }
   return formatted(bytes < 9.95 && *unit != 'B' ? "%.1f %s" : "%.0f %s", bytes, unit);
+}
+
+std::string legible(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const std::optional<Character> character = first_character(text);
+    const std::size_t length = character ? character->length : 1;
+    if (character && is_printable(character->code)) {
+      result += text.substr(0, length);
+    } else {
+      for (const char c : text.substr(0, length)) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        result += {'\\', 'x', kHex[byte >> 4U], kHex[byte & 15U]};
+      }
+    }
+    text.remove_prefix(length);
+  }
+  return result;
+}
+
+std::string shell_quoted(std::string_view word) {
+  constexpr std::string_view kLiteral =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+  if (!word.empty() && word.find_first_not_of(kLiteral) == std::string_view::npos) return std::string(word);
+  const bool escapes = legible(word) != word;
+  std::string text = escapes ? "$'" : "'";
+  for (const char c : word) {
+    if (escapes && (c < 0x20 || c > 0x7e)) {
+      text += formatted("\\%03o", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else if (escapes && (c == '\'' || c == '\\')) {
+      text += {'\\', c};
+    } else {
+      text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    }
+  }
+  return text + "'";
+}
+
+std::string shell_flag(std::string_view flag, std::string_view value) {
+  return std::string(flag) + (value.starts_with('-') ? "=" : " ") + shell_quoted(value);
 }
 
 }  // namespace ensyn::driver

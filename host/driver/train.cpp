@@ -193,7 +193,7 @@ class Training {
   [[nodiscard]] std::string interruption() const {
     const std::uint64_t end = population_.steps_per_epoch() * static_cast<std::uint64_t>(settings_.epochs);
     return "interrupted at step " + grouped(population_.step()) + " of " + grouped(end) +
-           "; to go on: ensyn train --resume --out " + folder_.path.string();
+           "; to go on: ensyn train --resume " + shell_flag("--out", folder_.path.string());
   }
 
   const TrainSettings& settings_;

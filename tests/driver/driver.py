@@ -64,7 +64,7 @@ class DriverTest(unittest.TestCase):
     def interrupted(self, number, *arguments):
         """Runs a training that a signal reaches on its way; returns its folder and its one line on standard error."""
         for delay in [0.3, 0.1, 0.03]:
-            out = f"interrupted{number}-{delay}"
+            out = f"interrupted {number}-{delay}"  # a name that a shell would take for two
             process = start(*arguments, "--out", out, cwd=self.folder)
             while not (self.folder / out / "config.json").exists():
                 time.sleep(0.01)

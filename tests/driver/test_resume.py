@@ -59,7 +59,7 @@ class Resume(DriverTest):
     def interrupt(self, number, arguments):
         """The folder of an interrupted training, and the step that was saved."""
         out, message = self.interrupted(number, "train", *arguments)
-        for word in ["interrupted at step", "--resume", out]:
+        for word in ["interrupted at step", f"ensyn train --resume --out '{out}'\n"]:
             self.assertIn(word, message)
         header, _ = read_safetensors(self.folder / out / "model.safetensors")
         return out, int(header["__metadata__"]["step"])

@@ -1,6 +1,7 @@
 /// \file
-/// Writes the seed inputs of the fuzz targets: fuzz_seeds FOLDER makes FOLDER/fuzz_idx and
-/// FOLDER/fuzz_checkpoint. Generated, so that they are valid whatever becomes of the formats.
+/// Writes the seed inputs of the fuzz targets: fuzz_seeds FOLDER makes FOLDER/fuzz_idx,
+/// FOLDER/fuzz_checkpoint and FOLDER/fuzz_gnuplot. Generated, so that they are valid whatever becomes of the
+/// formats.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -42,6 +43,12 @@ void write_idx_seeds(const fs::path& folder) {
   write_seed(folder / "pair", 2, pair);
 }
 
+void write_text_seeds(const fs::path& folder) {
+  const std::vector<std::string_view> texts{"`touch x`calcium", "it's \"a\" $HOME \\n", "run_a1^{2} @b & <c>",
+                                            "\xCF\x81 = 1/2", "line\nbreak\x7F\xFF\xC2\x85\xEF\xBF\xBF"};
+  for (std::size_t i = 0; i < texts.size(); ++i) write_file(folder / ("text" + std::to_string(i)), texts[i]);
+}
+
 void write_checkpoint_seeds(const fs::path& folder) {
   const auto file = folder / "checkpoint";
   const std::vector<std::vector<NoiseKind>> populations{{NoiseKind::heterogeneous},
@@ -77,9 +84,10 @@ int main(int count, char** arguments) {
   }
   try {
     const std::filesystem::path folder = arguments[1];
-    for (const char* target : {"fuzz_idx", "fuzz_checkpoint"}) {
+    for (const char* target : {"fuzz_idx", "fuzz_checkpoint", "fuzz_gnuplot"}) {
       std::filesystem::create_directories(folder / target);
     }
+    ensyn::write_text_seeds(folder / "fuzz_gnuplot");
     ensyn::write_idx_seeds(folder / "fuzz_idx");
     ensyn::write_checkpoint_seeds(folder / "fuzz_checkpoint");
   } catch (const std::exception& error) {

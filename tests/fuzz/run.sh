@@ -12,7 +12,10 @@ cmake --build "$build" --target fuzzers --parallel "${JOBS:-2}"
 mkdir -p "$build/findings"
 # Side by side: each takes one processor for that time.
 running=
-for target in fuzz_idx fuzz_checkpoint; do
+for target in \
+  fuzz_checkpoint \
+  fuzz_gnuplot \
+  fuzz_idx; do
   mkdir -p "$build/corpus/$target"
   "$build/bin/$target" "$build/corpus/$target" "$build/seeds/$target" -max_total_time="$seconds" -max_len=8192 \
     -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$build/findings/$target-" -print_final_stats=1 \

@@ -9,6 +9,10 @@
 namespace ensyn::driver::report {
 namespace {
 
+/// An axis holds sizes up to this one, and on a logarithmic one down to its inverse, so that its ends and
+/// tics do not become infinite or zero.
+constexpr double kLargest = 1e280;
+
 /// Collects what an axis has to hold; in decades where it is logarithmic.
 class Extent {
  public:
@@ -16,23 +20,44 @@ class Extent {
 
   void include(const std::vector<double>& values) {
     for (const double value : values) {
-      if (!std::isfinite(value) || (logarithmic_ && value <= 0)) continue;
+      if (!(std::abs(value) <= kLargest) || (logarithmic_ && value < 1 / kLargest)) continue;
       const double position = logarithmic_ ? std::log10(value) : value;
       low_ = std::min(low_, position);
       high_ = std::max(high_, position);
     }
   }
 
-  /// A little more than what was included, or what the axis asks for.
+  /// A little more than what was included, or what the axis asks for; always wide enough to be drawn.
   [[nodiscard]] Range range(const Axis& axis) const {
     double low = low_, high = high_;
     if (low > high) low = 0, high = 1;
-    const double margin = high > low ? 0.04 * (high - low) : 0.5;
-    const auto place = [&](double position) { return logarithmic_ ? std::pow(10.0, position) : position; };
-    return {axis.from.value_or(place(low - margin)), axis.to.value_or(place(high + margin))};
+    const double margin = 0.04 * (high - low);
+    low -= margin, high += margin;
+    const double lacking = least_width(low, high) - (high - low);
+    if (lacking > 0) low -= lacking / 2, high += lacking / 2;
+    Range range{axis.from.value_or(place(low)), axis.to.value_or(place(high))};
+    if (!(range.to > range.from)) {
+      // The values lie beyond the one end that the axis asks for.
+      const double from = logarithmic_ ? std::log10(range.from) : range.from;
+      range.to = place(from + least_width(from, from));
+    }
+    return range;
   }
 
  private:
+  /// Where all values agree but for their rounding, an axis still shows where they are.
+  [[nodiscard]] double least_width(double low, double high) const {
+    // Of so many decades, one of the digits that have a label is always shown (1 and 2 are the farthest
+    // apart).
+    constexpr double kDecades = 0.31, kPart = 0.02;
+    if (logarithmic_) return kDecades;
+    const double size = std::max(std::abs(low), std::abs(high));
+    return size < 1 / kLargest ? 1 : kPart * size;
+  }
+  [[nodiscard]] double place(double position) const {
+    return logarithmic_ ? std::pow(10.0, position) : position;
+  }
+
   bool logarithmic_;
   double low_ = std::numeric_limits<double>::infinity();
   double high_ = -std::numeric_limits<double>::infinity();

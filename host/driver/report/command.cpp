@@ -37,13 +37,13 @@ void run_report(const ReportFlags& flags) {
   settings.out = values.get("out", settings.out.string());
   const FolderLock lock(settings.out);
   const report::ReportResult result = report::make_report(settings);
-  if (flags.json) std::cout << to_json(result, settings.out).dump(2) << '\n';
+  if (flags.json)
+    std::cout << to_json(result, settings.out).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << '\n';
   if (flags.prints_text()) std::cout << to_text(result, settings.out);
-  if (!result.problem.empty()) {
-    std::cout.flush();
-    throw Error(result.problem + "; the tables, the numbers behind the figures and report.html are in " +
-                settings.out.string());
-  }
+  std::cout.flush();
+  result.require_whole("the tables, the numbers behind the figures and report.html are in " +
+                       settings.out.string());
 }
 
 }  // namespace

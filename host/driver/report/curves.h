@@ -37,8 +37,9 @@ struct Curve {
   [[nodiscard]] double published_cost(const CurvePoint& point) const;
 };
 
-/// In ascending rho, heterogeneous noise first. \throws DataError on a damaged sweep.csv
-[[nodiscard]] std::vector<Curve> read_curves(const std::vector<Run>& runs);
+/// In ascending rho, heterogeneous noise first. Networks are replicates where all settings but the seeds
+/// agree, whichever runs they are of. \throws DataError on a damaged sweep.csv
+[[nodiscard]] std::vector<Curve> read_curves(const std::vector<Run>& runs, Notes& left_out);
 
 /// log10 of the c at which the curve first falls through `accuracy` percent, interpolated linearly in log10
 /// c; NaN where it never does.

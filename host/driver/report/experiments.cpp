@@ -10,12 +10,25 @@
 namespace ensyn::driver::report {
 namespace {
 
+std::string spaced(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
+}
+
+std::string shown_subset(const std::string& subset) {
+  return subset == "ltp"   ? "potentiation"
+         : subset == "ltd" ? "depression"
+         : subset == "all" ? "synapses"
+                           : subset;
+}
+
 Panel panel_of(const Table& fits, const Table& points, const std::string& name, const std::string& title) {
   Panel panel{title, {}, {}, {}};
   for (std::size_t row = 0; row < points.rows.size(); ++row) {
     if (points.text(row, "panel") != name) continue;
     const std::string& subset = points.text(row, "subset");
-    auto series = std::ranges::find(panel.series, subset, &Series::label);
+    auto series =
+        std::ranges::find_if(panel.series, [&](const Series& one) { return one.label.text == subset; });
     if (series == panel.series.end()) {
       const Style style = panel.series.empty() ? Style{Mark::points, Colour::blue, Symbol::circle}
                                                : Style{Mark::points, Colour::orange, Symbol::triangle};
@@ -27,14 +40,15 @@ Panel panel_of(const Table& fits, const Table& points, const std::string& name, 
   }
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const Series& series : panel.series) {
-    const auto [least, most] = std::ranges::minmax(series.x);
-    low = std::min(low, least), high = std::max(high, most);
+    for (const double place : series.x) {
+      if (std::isfinite(place)) low = std::min(low, place), high = std::max(high, place);
+    }
   }
   // The first fit of a panel is that of the points drawn.
   for (std::size_t row = 0; row < fits.rows.size(); ++row) {
     if (fits.text(row, "panel") != name) continue;
-    panel.x.label = fits.text(row, "x_name");
-    panel.y.label = fits.text(row, "y_name");
+    panel.x.label = spaced(fits.text(row, "x_name"));
+    panel.y.label = spaced(fits.text(row, "y_name"));
     const double slope = value(fits, row, "slope"), intercept = value(fits, row, "intercept");
     panel.title += "\nslope " + fixed(slope, 2) + " (" + fixed(value(fits, row, "slope_low"), 2) + " to " +
                    fixed(value(fits, row, "slope_high"), 2) + "), r " + fixed(value(fits, row, "r"), 2);
@@ -43,12 +57,8 @@ Panel panel_of(const Table& fits, const Table& points, const std::string& name, 
     break;
   }
   for (Series& series : panel.series) {
-    if (series.label == "ltp") series.label = "potentiation";
-    if (series.label == "ltd") series.label = "depression";
-    if (series.label == "all") series.label = "synapses";
+    series.label = shown_subset(series.label.text);
   }
-  // gnuplot's text would take these for a subscript.
-  for (std::string* label : {&panel.x.label, &panel.y.label}) std::ranges::replace(*label, '_', ' ');
   return panel;
 }
 
@@ -89,8 +99,10 @@ Section experiments_section(const std::vector<Run>& runs) {
   }
   const Table fits = read_table(run.folder / "experiments.csv",
                                 {"panel", "x_name", "y_name", "subset", "n", "slope", "slope_low",
-                                 "slope_high", "intercept", "r", "p", "spearman"});
-  const Table points = read_table(run.folder / "experiments_points.csv", {"panel", "subset", "x", "y"});
+                                 "slope_high", "intercept", "r", "p", "spearman"},
+                                section.left_out);
+  const Table points =
+      read_table(run.folder / "experiments_points.csv", {"panel", "subset", "x", "y"}, section.left_out);
   Figure figure{
       "fig6",
       "Figure 6: plasticity and variability of measured synapses",

@@ -15,6 +15,12 @@ std::string value_at(std::span<const double> values, std::size_t index) {
 
 }  // namespace
 
+Label markup(const char* text) {
+  Label label(text);
+  label.is_markup = true;
+  return label;
+}
+
 std::size_t points_per_cloud(std::size_t clouds) {
   // gnuplot's SVG takes about 100 bytes a point.
   constexpr std::size_t kPoints = 10000, kMost = 2000;
@@ -39,7 +45,7 @@ Table to_table(const Figure& figure) {
     std::ranges::replace(title, '\n', ' ');
     for (const Series& series : panel.series) {
       for (std::size_t i = 0; i < series.x.size(); ++i) {
-        table.rows.push_back({title, series.label, value_at(series.x, i), value_at(series.y, i),
+        table.rows.push_back({title, series.label.text, value_at(series.x, i), value_at(series.y, i),
                               value_at(series.low, i), value_at(series.high, i)});
       }
     }

@@ -34,9 +34,23 @@ struct Style {
   Symbol symbol = Symbol::circle;
 };
 
+/// A piece of a figure's text. It is drawn literally, whatever it holds, unless it is `markup`.
+struct Label {
+  std::string text;
+  bool is_markup = false;
+
+  Label() = default;
+  Label(std::string literal) : text(std::move(literal)) {}
+  Label(const char* literal) : text(literal) {}
+};
+
+/// gnuplot's enhanced text, such as `σ^2`, in which `_ ^ { } @ & ~` have a meaning; never of text from
+/// outside.
+[[nodiscard]] Label markup(const char* text);
+
 /// What one curve or cloud shows. Values that are not finite are gaps.
 struct Series {
-  std::string label;  ///< in the legend once per figure, and in the CSV file
+  Label label;  ///< in the legend once per figure, and in the CSV file
   Style style;
   std::vector<double> x, y;       ///< y is empty for a band
   std::vector<double> low = {};   ///< of a band
@@ -46,13 +60,13 @@ struct Series {
 };
 
 struct Axis {
-  std::string label;  ///< with the unit; gnuplot's enhanced text
+  Label label;  ///< with the unit
   bool logarithmic = false;
   std::optional<double> from = std::nullopt, to = std::nullopt;  ///< instead of what the series need
 };
 
 struct Panel {
-  std::string title;  ///< gnuplot's enhanced text; may have two lines
+  std::string title;  ///< plain text; may have two lines
   Axis x, y;
   std::vector<Series> series;
   bool square = false;  ///< one unit is as long on both axes
@@ -84,6 +98,6 @@ enum class Format { svg, png };
 
 /// gnuplot's SVG with its ids made the figure's own, so that several can stand in one HTML file, and with the
 /// figure's title and caption for those who cannot see it.
-[[nodiscard]] std::string own_svg(std::string svg, const Figure& figure);
+[[nodiscard]] std::string own_svg(const std::string& drawn, const Figure& figure);
 
 }  // namespace ensyn::driver::report

@@ -1,6 +1,7 @@
 #include "host/driver/report/gnuplot.h"
 
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@
 #include <sstream>
 #include <vector>
 
-#include "ensyn/error.h"
+#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -23,20 +24,26 @@ constexpr const char* kInstall = "install the Debian package gnuplot-nox and run
 struct CloseFile {
   void operator()(std::FILE* file) const noexcept { static_cast<void>(std::fclose(file)); }
 };
-/// A file without a name, which is gone when it is closed. Unlike pipes such files cannot fill up and block.
+/// A file in memory, which is gone when it is closed: no folder need be writable for it, and unlike a pipe it
+/// cannot fill up and block.
 using Scratch = std::unique_ptr<std::FILE, CloseFile>;
 
 Scratch make_scratch() {
-  Scratch scratch(std::tmpfile());
-  if (!scratch)
-    throw IoError(std::string("cannot make a temporary file for gnuplot: ") + std::strerror(errno));
+  // gnuplot gets copies of its own, so that the originals close where it starts.
+  const int descriptor = memfd_create("gnuplot", MFD_CLOEXEC);
+  Scratch scratch(descriptor < 0 ? nullptr : fdopen(descriptor, "w+"));
+  if (!scratch) {
+    const int code = errno;
+    if (descriptor >= 0) close(descriptor);
+    throw GnuplotError(std::string("no memory for gnuplot's script and picture: ") + std::strerror(code));
+  }
   return scratch;
 }
 
 void fill(std::FILE* file, std::string_view content) {
   const bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
   if (!written || std::fflush(file) != 0) {
-    throw IoError(std::string("cannot write a temporary file for gnuplot: ") + std::strerror(errno));
+    throw GnuplotError(std::string("no memory for gnuplot's script: ") + std::strerror(errno));
   }
   std::rewind(file);
 }
@@ -56,7 +63,18 @@ struct Outcome {
   std::string output, errors;
 };
 
-/// \throws IoError when the process cannot be started
+/// This process's environment without what changes gnuplot's ways: the terminal, and folders of scripts,
+/// drivers and fonts (GNUTERM, GNUPLOT_LIB, GNUPLOT_DRIVER_DIR and so on).
+std::vector<char*> environment() {
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with("GNU")) variables.push_back(*variable);
+  }
+  variables.push_back(nullptr);
+  return variables;
+}
+
+/// \throws GnuplotError when the process cannot be started
 Outcome run_program(const std::filesystem::path& program, std::vector<std::string> arguments,
                     std::string_view input) {
   const Scratch in = make_scratch(), out = make_scratch(), error = make_scratch();
@@ -67,19 +85,21 @@ Outcome run_program(const std::filesystem::path& program, std::vector<std::strin
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
 
+  const std::vector<char*> variables = environment();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, fileno(in.get()), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, fileno(out.get()), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, fileno(error.get()), STDERR_FILENO);
   pid_t child = 0;
-  const int failure = posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environ);
+  const int failure = posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), variables.data());
   posix_spawn_file_actions_destroy(&actions);
-  if (failure != 0) throw IoError("cannot start " + program.string() + ": " + std::strerror(failure));
+  if (failure != 0) throw GnuplotError("cannot start " + program.string() + ": " + std::strerror(failure));
 
   Outcome outcome;
   while (waitpid(child, &outcome.status, 0) < 0) {
-    if (errno != EINTR) throw IoError("cannot wait for " + program.string() + ": " + std::strerror(errno));
+    if (errno != EINTR)
+      throw GnuplotError("cannot wait for " + program.string() + ": " + std::strerror(errno));
   }
   outcome.output = content_of(out.get());
   outcome.errors = content_of(error.get());
@@ -99,14 +119,21 @@ std::filesystem::path find_on_path(const std::string& name) {
 }
 
 /// The line of gnuplot's complaint that says what is wrong; it also echoes the script.
-std::string reason(const std::string& errors) {
-  std::istringstream lines(errors);
+std::string reason(const Outcome& outcome) {
+  std::istringstream lines(outcome.errors);
   std::string last;
   for (std::string line; std::getline(lines, line);) {
     const std::size_t begin = line.find_first_not_of(" \t");
     if (begin != std::string::npos) last = line.substr(begin);
   }
-  return last.empty() ? "it gave no reason" : last;
+  if (WIFSIGNALED(outcome.status)) {
+    last += (last.empty() ? "" : "; ") + std::string("it was ended by signal ") +
+            std::to_string(WTERMSIG(outcome.status));
+  }
+  if (last.empty()) return "it gave no reason";
+  // A gnuplot built with fewer terminals is the one fault that another package mends.
+  const bool terminal = last.find("terminal") != std::string::npos;
+  return legible(last) + (terminal ? std::string("; ") + kInstall : "");
 }
 
 }  // namespace
@@ -116,7 +143,13 @@ Gnuplot::Gnuplot() : program_(find_on_path("gnuplot")) {
     problem_ = std::string("gnuplot is not on PATH, so no figure can be drawn: ") + kInstall;
     return;
   }
-  const Outcome outcome = run_program(program_, {"--version"}, "");
+  Outcome outcome;
+  try {
+    outcome = run_program(program_, {"--version"}, "");
+  } catch (const GnuplotError& error) {
+    problem_ = error.what();
+    return;
+  }
   int major = 0, minor = 0;
   if (std::sscanf(outcome.output.c_str(), "gnuplot %d.%d", &major, &minor) != 2) {
     problem_ = program_.string() + " does not tell its version: " + kInstall;
@@ -131,8 +164,7 @@ std::string Gnuplot::run(std::string_view script, const std::string& what) const
   const Outcome outcome = run_program(program_, {"-d"}, script);
   const bool done = WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 0;
   if (!done || outcome.output.empty()) {
-    throw GnuplotError(program_.string() + " could not draw " + what + ": " + reason(outcome.errors) +
-                       "; if it lacks a terminal, " + kInstall);
+    throw GnuplotError(program_.string() + " could not draw " + what + ": " + reason(outcome));
   }
   return outcome.output;
 }

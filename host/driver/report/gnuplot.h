@@ -1,5 +1,6 @@
 /// \file
-/// The program gnuplot as a child process: a script in, a picture out, nothing on disk and no shell between.
+/// The program gnuplot as a child process: a script in, a picture out, nothing on disk, no shell between,
+/// and none of the user's own settings.
 #pragma once
 
 #include <filesystem>
@@ -26,7 +27,7 @@ class Gnuplot {
 
   /// Runs `script` and gives back what it wrote to standard output, where a terminal without `set output`
   /// writes its picture. \param what names the picture in messages
-  /// \throws GnuplotError with gnuplot's own words when it fails, complains or writes nothing
+  /// \throws GnuplotError with gnuplot's own words when it fails or writes nothing
   [[nodiscard]] std::string run(std::string_view script, const std::string& what) const;
 
  private:

@@ -1,5 +1,7 @@
 #include "host/driver/report/html.h"
 
+#include "host/driver/text.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -62,7 +64,7 @@ std::string base64(std::string_view bytes) {
 
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char character : text) {
+  for (const char character : legible(text)) {
     switch (character) {
       case '&':
         result += "&amp;";

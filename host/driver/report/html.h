@@ -8,7 +8,7 @@
 
 namespace ensyn::driver::report {
 
-/// Text as HTML shows it literally, in elements and in quoted attributes.
+/// Text as HTML shows it literally, `legible`, in elements and in quoted attributes.
 [[nodiscard]] std::string escaped(std::string_view text);
 
 /// A table of numbers: in report.html, and as `tables/NAME.csv` beside it.

@@ -18,7 +18,8 @@ constexpr std::array kSymbols = {Symbol::circle,  Symbol::square, Symbol::triang
 
 /// The series with this label, made when it is new.
 Series& series_of(Panel& panel, const std::string& label, Mark mark, std::size_t colour) {
-  const auto found = std::ranges::find(panel.series, label, &Series::label);
+  const auto found =
+      std::ranges::find_if(panel.series, [&](const Series& one) { return one.label.text == label; });
   if (found != panel.series.end()) return *found;
   const std::size_t index = colour % kMechanismColours.size();
   panel.series.push_back({label, {mark, kMechanismColours[index], kSymbols[index]}, {}, {}});
@@ -77,8 +78,10 @@ Figure costs(const Table& table) {
     series.y.push_back(value(table, row, "cost"));
   }
   for (Series& series : panel.series) {
-    const double last = series.y.back();
-    for (double& cost : series.y) cost /= last;
+    const auto last = std::find_if(series.y.rbegin(), series.y.rend(), [](double cost) { return cost > 0; });
+    if (last == series.y.rend()) continue;
+    const double unit = *last;
+    for (double& cost : series.y) cost /= unit;
   }
   figure.panels.push_back(std::move(panel));
   return figure;
@@ -98,9 +101,9 @@ Section mechanisms_section(const std::vector<Run>& runs) {
     section.paragraphs.push_back("Of several biophysics runs this is the first, " + run.name + ".");
   }
   const Table psps = read_table(run.folder / "biophysics_histograms.csv",
-                                {"panel", "n", "p", "psp", "probability", "drawn"});
-  const Table curves =
-      read_table(run.folder / "biophysics.csv", {"mechanism", "rho", "rho_fitted", "sigma", "cost"});
+                                {"panel", "n", "p", "psp", "probability", "drawn"}, section.left_out);
+  const Table curves = read_table(run.folder / "biophysics.csv",
+                                  {"mechanism", "rho", "rho_fitted", "sigma", "cost"}, section.left_out);
   section.figures = {histograms(psps), costs(curves)};
   return section;
 }

@@ -5,11 +5,13 @@
 #include <map>
 #include <numbers>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "ensyn/statistics.h"
 #include "ensyn/theory.h"
 #include "host/driver/report/section.h"
+#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -59,31 +61,61 @@ Figure theory_figure() {
   return figure;
 }
 
-/// The synapses of one exponent and weight of the cost.
+/// The synapses of one exponent and weight of the cost, of all replicates.
 struct Pairs {
   double rho = 0, c = 0;
-  std::vector<double> layer, row, column, energy, posterior;
+  std::string runs;  ///< names, where there are others of that rho and c
+  std::vector<double> layer, energy, posterior;
+
+  [[nodiscard]] std::string title() const {
+    return "ρ = " + rho_text(rho) + ", c = " + significant(c, 3) + (runs.empty() ? "" : "\n" + legible(runs));
+  }
 };
 
-std::vector<Pairs> read_pairs(const std::vector<Run>& runs) {
-  std::map<std::pair<double, double>, Pairs> groups;
-  for (const Run& run : runs) {
-    const Table table = read_table(run.folder / "bayes.csv",
-                                   {"rho", "c", "layer", "row", "column", "sigma_energy", "sigma_posterior"});
-    for (std::size_t row = 0; row < table.rows.size(); ++row) {
-      const double rho = value(table, row, "rho"), c = value(table, row, "c");
-      Pairs& pairs = groups[{rho, c}];
-      pairs.rho = rho, pairs.c = c;
-      pairs.layer.push_back(value(table, row, "layer"));
-      pairs.row.push_back(value(table, row, "row"));
-      pairs.column.push_back(value(table, row, "column"));
-      pairs.energy.push_back(value(table, row, "sigma_energy"));
-      pairs.posterior.push_back(value(table, row, "sigma_posterior"));
+/// The settings that bayes.csv tells of each synapse.
+const std::set<std::string> kToldByRow = {"rho", "c", "scale"};
+
+/// Adds the synapses of a run. Those of which a sigma is no number above 0 are left out, and counted.
+void add_pairs(const Run& run, std::map<std::tuple<double, double, std::string>, Pairs>& groups,
+               Notes& left_out) {
+  const Table table = read_table(run.folder / "bayes.csv",
+                                 {"rho", "c", "layer", "sigma_energy", "sigma_posterior"}, left_out);
+  const std::string protocol = run.protocol(kToldByRow);
+  std::size_t undrawable = 0;
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    const double rho = setting_value(table, row, "rho"), c = setting_value(table, row, "c", true);
+    const double layer = setting_value(table, row, "layer");
+    const double energy = value(table, row, "sigma_energy"), posterior = value(table, row, "sigma_posterior");
+    // The square of a smaller one, or of its inverse, is no finite number above 0.
+    constexpr double kLeast = 1e-150, kMost = 1e150;
+    if (!(energy > kLeast && energy < kMost && posterior > kLeast && posterior < kMost)) {
+      ++undrawable;
+      continue;
     }
+    Pairs& pairs = groups[{rho, c, protocol}];
+    pairs.rho = rho, pairs.c = c;
+    pairs.layer.push_back(layer);
+    pairs.energy.push_back(energy);
+    pairs.posterior.push_back(posterior);
   }
+  if (undrawable > 0) {
+    left_out.push_back(table.source + ": " + std::to_string(undrawable) +
+                       " synapses, of which a sigma is empty or no number above 0 that can be squared");
+  }
+}
+
+std::vector<Pairs> read_pairs(const std::vector<Run>& runs, Notes& left_out) {
+  std::map<std::tuple<double, double, std::string>, Pairs> groups;
+  for (const Run& run : runs) add_pairs(run, groups, left_out);
+  std::map<std::pair<double, double>, std::size_t> protocols;
+  for (const auto& [key, pairs] : groups) ++protocols[{pairs.rho, pairs.c}];
+  const std::map<std::string, std::string> names = names_of_protocols(runs, kToldByRow);
   std::vector<Pairs> result;
   result.reserve(groups.size());
-  for (auto& [key, pairs] : groups) result.push_back(std::move(pairs));
+  for (auto& [key, pairs] : groups) {
+    if (protocols[{pairs.rho, pairs.c}] > 1) pairs.runs = names.at(std::get<2>(key));
+    result.push_back(std::move(pairs));
+  }
   return result;
 }
 
@@ -98,17 +130,16 @@ Figure scatter_figure(const std::vector<Pairs>& all) {
       false};
   const std::size_t count = points_per_cloud(all.size());
   for (const Pairs& pairs : all) {
-    Panel panel{"ρ = " + rho_text(pairs.rho) + ", c = " + significant(pairs.c, 3),
-                {"σ of the posterior", true},
-                {"σ, energy-efficient", true},
-                {}};
+    Panel panel{pairs.title(), {"σ of the posterior", true}, {"σ, energy-efficient", true}, {}};
     std::map<double, Series> layers;
     for (const std::size_t i : spread_indices(pairs.energy.size(), count)) {
       const double layer = pairs.layer[i];
       Series& series = layers[layer];
       series.label = "layer " + significant(layer);
       series.style = {
-          Mark::dots, kLayerColours[static_cast<std::size_t>(layer - 1) % kLayerColours.size()], {}};
+          Mark::dots,
+          kLayerColours[static_cast<std::size_t>(std::min(layer, 1e6) - 1) % kLayerColours.size()],
+          {}};
       series.x.push_back(pairs.posterior[i]);
       series.y.push_back(pairs.energy[i]);
     }
@@ -155,10 +186,7 @@ Figure ellipse_figure(const std::vector<Pairs>& all) {
       false};
   for (const Pairs& pairs : all) {
     const auto [one, other] = two_synapses(pairs);
-    Panel panel{"ρ = " + rho_text(pairs.rho) + ", c = " + significant(pairs.c, 3),
-                {"w_1 - μ_1", false},
-                {"w_2 - μ_2", false},
-                {}};
+    Panel panel{pairs.title(), {markup("w_1 - μ_1"), false}, {markup("w_2 - μ_2"), false}, {}};
     panel.square = true;
     panel.series = {
         ellipse("posterior", {Mark::dashed, Colour::black, {}}, pairs.posterior[one], pairs.posterior[other]),
@@ -173,7 +201,7 @@ Figure ellipse_figure(const std::vector<Pairs>& all) {
 }
 
 /// What of bayes_summary.csv belongs beside the figures.
-NumberTable summary_table(const std::vector<Run>& runs) {
+NumberTable summary_table(const std::vector<Run>& runs, Notes& left_out) {
   const std::vector<std::string> columns = {"rho",          "c",
                                             "layer",        "n",
                                             "slope",        "slope_low",
@@ -188,14 +216,16 @@ NumberTable summary_table(const std::vector<Run>& runs) {
       "lower bound (ELBO) and the bound by reliability cost, nats",
       columns,
       {}};
+  table.columns.push_back("run");
   for (const Run& run : runs) {
     if (!run.holds("bayes_summary.csv")) continue;
-    const Table summary = read_table(run.folder / "bayes_summary.csv", columns);
+    const Table summary = read_table(run.folder / "bayes_summary.csv", columns, left_out);
     for (std::size_t row = 0; row < summary.rows.size(); ++row) {
       std::vector<std::string> fields = {rho_text(value(summary, row, "rho"))};
       for (std::size_t i = 1; i < columns.size(); ++i) {
         fields.push_back(significant(value(summary, row, columns[i]), 5));
       }
+      fields.push_back(run.name);
       table.rows.push_back(std::move(fields));
     }
   }
@@ -206,21 +236,22 @@ NumberTable summary_table(const std::vector<Run>& runs) {
 
 Section posterior_section(const std::vector<Run>& runs) {
   Section section{"Noise and the Bayesian posterior (figure 7)", {}, {}, {}, {}};
-  const std::vector<Run> found = with_file(runs, "bayes.csv");
+  const std::vector<Run> found = without_copies(with_file(runs, "bayes.csv"), section.left_out);
   if (found.empty()) {
     section.missing = {{"fig7a", "no folder holds a bayes.csv: ensyn bayes makes one"}};
     if (with_file(runs, "signatures.csv").empty()) return section;
   } else {
-    const std::vector<Pairs> pairs = read_pairs(found);
+    const std::vector<Pairs> pairs = read_pairs(found, section.left_out);
     if (pairs.empty()) {
-      section.missing = {{"fig7a", "bayes.csv holds no synapse"}};
+      section.missing = {{"fig7a", "bayes.csv holds no synapse that can be drawn"}};
     } else {
       section.figures = {ellipse_figure(pairs), scatter_figure(pairs)};
     }
-    const NumberTable summary = summary_table(found);
+    const NumberTable summary = summary_table(found, section.left_out);
     if (!summary.rows.empty()) section.tables.push_back(summary);
   }
   section.figures.push_back(theory_figure());
+  section.only_theory = found.empty();
   return section;
 }
 

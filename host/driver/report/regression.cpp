@@ -21,8 +21,9 @@ Predictions read_predictions(const Table& table) {
   Predictions result;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const bool energy = table.text(row, "objective") == "energy";
-    const auto key = std::tuple(table.text(row, "objective"), energy ? value(table, row, "c") : 0.0,
-                                energy ? value(table, row, "rho") : 0.0);
+    const auto key =
+        std::tuple(table.text(row, "objective"), energy ? setting_value(table, row, "c", true) : 0.0,
+                   energy ? setting_value(table, row, "rho") : 0.0);
     Prediction& prediction = result[key];
     const double mean = value(table, row, "mean"), sd = value(table, row, "sd");
     prediction.x.push_back(value(table, row, "x"));
@@ -66,9 +67,10 @@ Section regression_section(const std::vector<Run>& runs) {
   if (found.size() > 1) {
     section.paragraphs.push_back("Of several regression runs this is the first, " + run.name + ".");
   }
-  const Predictions predictions = read_predictions(
-      read_table(run.folder / "regression.csv", {"objective", "rho", "c", "x", "mean", "sd", "target"}));
-  const Table data = read_table(run.folder / "regression_data.csv", {"x", "y"});
+  const Predictions predictions =
+      read_predictions(read_table(run.folder / "regression.csv",
+                                  {"objective", "rho", "c", "x", "mean", "sd", "target"}, section.left_out));
+  const Table data = read_table(run.folder / "regression_data.csv", {"x", "y"}, section.left_out);
   Figure variational{"app4_a",
                      "Appendix 4a: regression by variational Bayes",
                      "Shaded: two standard deviations of the predictions over draws of the weights.",

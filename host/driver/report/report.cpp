@@ -1,6 +1,7 @@
 #include "host/driver/report/report.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -8,18 +9,13 @@
 #include "host/driver/report/gnuplot.h"
 #include "host/driver/run_folder.h"
 #include "host/io/file.h"
+#include "host/io/message.h"
 
 namespace ensyn::driver::report {
 namespace {
 
 /// Larger pictures go into the page as PNG.
 constexpr std::size_t kLargestInlineSvg = 400'000;
-
-/// Settings that say where and how fast a run was computed, not what was computed.
-bool is_about_machine(const std::string& key) {
-  return key == "device" || key == "device_index" || key == "threads" || key == "instruction_set" ||
-         key == "training_method" || key == "out";
-}
 
 class Writer {
  public:
@@ -105,30 +101,56 @@ std::string contents(const std::vector<Section>& sections) {
   return text + "</ul></nav>\n";
 }
 
-std::string missing_html(const std::vector<Missing>& missing) {
-  if (missing.empty()) return "";
+std::string missing_html(const ReportResult& result) {
+  if (result.missing.empty() && result.left_out.empty()) return "";
   std::string text = "<section>\n<h2>Not in this report</h2>\n<ul>\n";
-  for (const Missing& one : missing) {
+  for (const Missing& one : result.missing) {
     text += "<li>" + escaped(one.figure) + ": " + escaped(one.reason) + "</li>\n";
   }
+  for (const std::string& one : result.left_out) text += "<li>" + escaped(one) + "</li>\n";
   return text + "</ul>\n</section>\n";
+}
+
+/// The sections that something could be made of. What they lack goes into `result`. \throws DataError where
+/// all that was found is damaged
+std::vector<Section> read_sections(const ReportSettings& settings, const std::vector<Run>& runs,
+                                   ReportResult& result) {
+  const Reference reference = read_reference(settings.reference, result.left_out);
+  const std::vector<std::pair<const char*, std::function<Section()>>> makers = {
+      {"fig1", [&] { return mechanisms_section(runs); }},
+      {"fig2, fig3", [&] { return tradeoff_section(runs, reference); }},
+      {"fig5, app5, app6", [&] { return signatures_section(runs, reference); }},
+      {"fig6", [&] { return experiments_section(runs); }},
+      {"fig7", [&] { return posterior_section(runs); }},
+      {"app4", [&] { return regression_section(runs); }}};
+  std::vector<Section> sections;
+  for (const auto& [figures, make] : makers) {
+    try {
+      const Section section = make();
+      std::ranges::copy(section.missing, std::back_inserter(result.missing));
+      std::ranges::copy(section.left_out, std::back_inserter(result.left_out));
+      if (!section.figures.empty() || !section.tables.empty()) sections.push_back(section);
+    } catch (const DataError& error) {
+      if (result.damage.empty()) result.damage = error.what();
+      result.missing.push_back({figures, error.what()});
+    }
+  }
+  if (std::ranges::all_of(sections, &Section::only_theory) && !result.damage.empty())
+    throw DataError(result.damage);
+  return sections;
 }
 
 }  // namespace
 
+void ReportResult::require_whole(const std::string& where) const {
+  if (!damage.empty()) throw DataError(damage + "; " + where + ", without what that file would show");
+  if (!problem.empty()) throw Error(problem + "; " + where);
+}
+
 ReportResult make_report(const ReportSettings& settings) {
   const std::vector<Run> runs = find_runs(settings.folders);
-  const Reference reference = read_reference(settings.reference);
-  const std::vector<Section> all = {
-      mechanisms_section(runs),  tradeoff_section(runs, reference), signatures_section(runs, reference),
-      experiments_section(runs), posterior_section(runs),           regression_section(runs)};
-
   ReportResult result;
-  std::vector<Section> sections;
-  for (const Section& section : all) {
-    std::ranges::copy(section.missing, std::back_inserter(result.missing));
-    if (!section.figures.empty() || !section.tables.empty()) sections.push_back(section);
-  }
+  const std::vector<Section> sections = read_sections(settings, runs, result);
   Writer writer(settings.out);
   std::string body = "<h1>Energy-efficient synapses</h1>\n<p>Made by ensyn " + escaped(build_info().version) +
                      " from " + std::to_string(runs.size()) + (runs.size() == 1 ? " run" : " runs") +
@@ -136,7 +158,7 @@ ReportResult make_report(const ReportSettings& settings) {
                      "emerge from energy-efficient synapses” (eLife 2024, RP92595).</p>\n" +
                      contents(sections);
   for (const Section& section : sections) body += writer.section(section);
-  body += missing_html(result.missing);
+  body += missing_html(result);
   body += "<section>\n<h2>Configuration and seeds</h2>\n";
   for (const Run& run : runs) body += settings_html(run);
   body += "</section>\n";
@@ -150,7 +172,9 @@ std::string to_text(const ReportResult& result, const std::filesystem::path& out
   std::string text;
   for (const std::string& name : result.figures) text += (text.empty() ? "figures     " : ", ") + name;
   if (!text.empty()) text += "\n";
-  for (const Missing& one : result.missing) text += "not made    " + one.figure + ": " + one.reason + "\n";
+  for (const Missing& one : result.missing)
+    text += "not made    " + one.figure + ": " + printable(one.reason) + "\n";
+  for (const std::string& one : result.left_out) text += "left out    " + printable(one) + "\n";
   return text + "files       " + out.string() + "/ report.html, figures/, tables/\n";
 }
 
@@ -158,7 +182,10 @@ nlohmann::ordered_json to_json(const ReportResult& result, const std::filesystem
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
   for (const Missing& one : result.missing)
     missing.push_back({{"figure", one.figure}, {"reason", one.reason}});
-  return {{"report", (out / "report.html").string()}, {"figures", result.figures}, {"missing", missing}};
+  return {{"report", (out / "report.html").string()},
+          {"figures", result.figures},
+          {"missing", missing},
+          {"left_out", result.left_out}};
 }
 
 }  // namespace ensyn::driver::report

@@ -20,12 +20,18 @@ struct ReportSettings {
 struct ReportResult {
   std::vector<std::string> figures;  ///< names of those drawn
   std::vector<Missing> missing;      ///< those that were not, and why
+  Notes left_out;                    ///< what those made do without
   std::string problem;               ///< why some or all figures could not be drawn; empty otherwise
+  std::string damage;                ///< of files, for which sections are missing; empty otherwise
+
+  /// Says what stands in the way of a whole report; nothing where it is whole. \param where the rest is
+  /// \throws DataError for damage, Error for a problem
+  void require_whole(const std::string& where) const;
 };
 
 /// Writes `figures/`, `tables/` and `report.html`. Without a usable gnuplot the numbers behind the figures,
-/// the tables and the page are written all the same, and `problem` is set. \throws DataError on runs that
-/// cannot be read, IoError
+/// the tables and the page are written all the same, and `problem` is set; so are all other sections where
+/// the files of one are damaged, and `damage` is set. \throws DataError where nothing can be read, IoError
 [[nodiscard]] ReportResult make_report(const ReportSettings& settings);
 
 /// What was made and what was not, for people.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -17,7 +19,7 @@ using nlohmann::ordered_json;
 /// What makes a folder one that the report can use.
 constexpr std::array kTables = {"sweep.csv",      "signatures.csv",  "bayes.csv",
                                 "regression.csv", "experiments.csv", "biophysics.csv"};
-constexpr int kDeepest = 3;  ///< levels of subfolders that are looked into
+constexpr std::size_t kDeepest = 3;  ///< levels of subfolders that are looked into
 
 /// The paper's settings, under the names of config.json (see README.md).
 const std::vector<std::pair<std::string, ordered_json>>& paper_settings() {
@@ -49,29 +51,70 @@ ordered_json read_config(const std::filesystem::path& file) {
   throw DataError(file.string() + " is not a JSON object: the file is damaged, make the run again");
 }
 
-void collect(const std::filesystem::path& folder, const std::string& name, int depth,
-             std::vector<Run>& runs) {
-  Run run{folder, name, {}};
-  if (std::ranges::any_of(kTables, [&](const char* table) { return run.holds(table); })) {
-    run.config = read_config(folder / "config.json");
-    runs.push_back(std::move(run));
+/// Finds the runs in folders and their subfolders, each once.
+class Collector {
+ public:
+  /// \returns whether there is any run, be it one that was found before
+  bool collect(const std::filesystem::path& given, std::size_t depth = 0) {
+    std::error_code error;
+    const std::filesystem::path folder = std::filesystem::canonical(given, error);
+    if (error) return false;
+    bool any = false;
+    Run run{folder, "", {}};
+    if (std::ranges::any_of(kTables, [&](const char* table) { return run.holds(table); })) {
+      any = true;
+      if (seen_.insert(folder).second) {
+        run.config = read_config(folder / "config.json");
+        runs_.push_back(std::move(run));
+        shown_parts_.push_back(depth + 1);
+      }
+    }
+    if (depth == kDeepest) return any;
+    std::vector<std::filesystem::path> inner;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.is_directory(error)) inner.push_back(entry.path());
+    }
+    std::ranges::sort(inner);
+    for (const auto& path : inner) any = collect(path, depth + 1) || any;
+    return any;
   }
-  if (depth == kDeepest) return;
-  std::vector<std::filesystem::path> inner;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.is_directory(error)) inner.push_back(entry.path());
+
+  /// The runs, with names that tell them apart.
+  std::vector<Run> named_runs() && {
+    for (std::map<std::string, std::vector<std::size_t>> named;; named.clear()) {
+      for (std::size_t i = 0; i < runs_.size(); ++i) {
+        runs_[i].name = last_parts(runs_[i].folder, shown_parts_[i]);
+        named[runs_[i].name].push_back(i);
+      }
+      // Whole paths differ, so that this comes to an end.
+      if (named.size() == runs_.size()) return std::move(runs_);
+      for (const auto& [name, runs] : named) {
+        for (const std::size_t i : runs) shown_parts_[i] += runs.size() > 1 ? 1 : 0;
+      }
+    }
   }
-  std::ranges::sort(inner);
-  for (const auto& path : inner)
-    collect(path, name + "/" + as_utf8(path.filename().string()), depth + 1, runs);
-}
+
+ private:
+  static std::string last_parts(const std::filesystem::path& path, std::size_t count) {
+    const auto parts = static_cast<std::size_t>(std::distance(path.begin(), path.end()));
+    if (count >= parts) return as_utf8(path.string());
+    std::filesystem::path last;
+    for (auto part = std::next(path.begin(), static_cast<std::ptrdiff_t>(parts - count)); part != path.end();
+         ++part)
+      last /= *part;
+    return as_utf8(last.string());
+  }
+
+  std::vector<Run> runs_;
+  std::vector<std::size_t> shown_parts_;  ///< of each run's path, counted from its end
+  std::set<std::filesystem::path> seen_;
+};
 
 std::optional<Table> optional_table(const std::filesystem::path& file,
-                                    const std::vector<std::string>& columns) {
+                                    const std::vector<std::string>& columns, Notes& left_out) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return std::nullopt;
-  return read_table(file, columns);
+  return read_table(file, columns, left_out);
 }
 
 }  // namespace
@@ -87,25 +130,61 @@ std::string Run::setting(const std::string& key) const {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+std::string Run::protocol(const std::set<std::string>& told_by_row) const {
+  if (!config.is_object()) return folder.string();
+  const std::set<std::string> apart = {"seed", "data_seed", "version"};
+  std::map<std::string, std::string> settings;
+  for (const auto& [key, value] : config.items()) {
+    if (!is_about_machine(key) && !apart.contains(key) && !told_by_row.contains(key))
+      settings.emplace(key, value.dump());
+  }
+  return nlohmann::json(settings).dump();
+}
+
+std::map<std::string, std::string> names_of_protocols(const std::vector<Run>& runs,
+                                                      const std::set<std::string>& told_by_row) {
+  std::map<std::string, std::string> names;
+  for (const Run& run : runs) {
+    std::string& name = names[run.protocol(told_by_row)];
+    name += (name.empty() ? "" : " + ") + run.name;
+  }
+  return names;
+}
+
+std::vector<Run> without_copies(const std::vector<Run>& runs, Notes& left_out) {
+  std::map<std::pair<std::string, std::string>, std::string> seen;
+  std::vector<Run> result;
+  for (const Run& run : runs) {
+    const auto [first, is_new] = seen.emplace(std::pair(run.protocol({}), run.seeds()), run.name);
+    if (is_new) {
+      result.push_back(run);
+    } else {
+      left_out.push_back(run.name + ", which has all settings and the seeds of " + first->second);
+    }
+  }
+  return result;
+}
+
+bool is_about_machine(const std::string& setting) {
+  static const std::set<std::string> kSettings = {
+      "device", "device_index", "threads", "out", "instruction_set", "training_method", "checkpoint_every"};
+  return kSettings.contains(setting);
+}
+
 std::vector<Run> find_runs(const std::vector<std::filesystem::path>& folders) {
-  std::vector<Run> runs;
+  Collector collector;
   for (const std::filesystem::path& folder : folders) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(folder, ignored)) {
       throw DataError(folder.string() + " is not a folder: give the --out folders of runs");
     }
-    const std::size_t before = runs.size();
-    const auto path = folder.lexically_normal();
-    const auto last = path.has_filename() ? path.filename() : path.parent_path().filename();
-    collect(folder, last.string(), 0, runs);
-    if (runs.size() == before) {
-      std::string names;
-      for (const char* table : kTables) names += (names.empty() ? "" : ", ") + std::string(table);
-      throw DataError(folder.string() + " holds nothing to report: none of " + names +
-                      " is in it or its subfolders; give the --out folder of a finished run");
-    }
+    if (collector.collect(folder)) continue;
+    std::string names;
+    for (const char* table : kTables) names += (names.empty() ? "" : ", ") + std::string(table);
+    throw DataError(folder.string() + " holds nothing to report: none of " + names +
+                    " is in it or its subfolders; give the --out folder of a finished run");
   }
-  return runs;
+  return std::move(collector).named_runs();
 }
 
 std::vector<Run> with_file(const std::vector<Run>& runs, const std::string& file) {
@@ -143,19 +222,21 @@ std::string departure_note(const std::vector<Run>& runs) {
          text + ".";
 }
 
-Reference read_reference(const std::optional<std::filesystem::path>& folder) {
+Reference read_reference(const std::optional<std::filesystem::path>& folder, Notes& left_out) {
   if (!folder) return {};
   std::error_code ignored;
   if (!std::filesystem::is_directory(*folder, ignored)) {
     throw DataError("--reference " + folder->string() +
                     " is not a folder: give the one with paper_tradeoff.csv");
   }
-  Reference reference{optional_table(*folder / "paper_tradeoff.csv",
-                                     {"rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms"}),
-                      optional_table(*folder / "paper_signatures.csv",
-                                     {"rho", "layer", "sigma_median", "curvature_median",
-                                      "spearman_curvature", "slope_curvature", "spearman_learning_rate",
-                                      "slope_learning_rate", "spearman_input_rate", "slope_input_rate"})};
+  Reference reference{
+      optional_table(*folder / "paper_tradeoff.csv",
+                     {"rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms"}, left_out),
+      optional_table(
+          *folder / "paper_signatures.csv",
+          {"rho", "layer", "sigma_median", "curvature_median", "spearman_curvature", "slope_curvature",
+           "spearman_learning_rate", "slope_learning_rate", "spearman_input_rate", "slope_input_rate"},
+          left_out)};
   if (!reference.tradeoff && !reference.signatures) {
     throw DataError("--reference " + folder->string() +
                     " holds neither paper_tradeoff.csv nor paper_signatures.csv");

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,16 +15,33 @@
 namespace ensyn::driver::report {
 
 struct Run {
-  std::filesystem::path folder;
-  std::string name;               ///< of the folder, as the report calls it
+  std::filesystem::path folder;   ///< canonical
+  std::string name;               ///< the end of its path, as much as tells it from the report's other runs
   nlohmann::ordered_json config;  ///< of config.json; null where there is none
 
   [[nodiscard]] bool holds(const std::string& file) const;
   /// A setting as text; empty where config.json has none.
   [[nodiscard]] std::string setting(const std::string& key) const;
+  /// The settings that runs share when they are replicates: all but the seeds, what says only where and how
+  /// fast the run was computed, and those that the run's table tells of each row. A run whose settings are
+  /// not known shares them with none. \param told_by_row keys of config.json
+  [[nodiscard]] std::string protocol(const std::set<std::string>& told_by_row) const;
+  /// Those of the noise and of the order of the minibatches.
+  [[nodiscard]] std::string seeds() const { return setting("seed") + "/" + setting("data_seed"); }
 };
 
-/// The runs in these folders and in their subfolders, in the order given and then by name.
+/// What the runs of each protocol are called together: their names, joined.
+[[nodiscard]] std::map<std::string, std::string> names_of_protocols(const std::vector<Run>& runs,
+                                                                    const std::set<std::string>& told_by_row);
+
+/// The runs without those that have all settings and the seeds of another, which are its copies.
+[[nodiscard]] std::vector<Run> without_copies(const std::vector<Run>& runs, Notes& left_out);
+
+/// Whether a setting says where, how fast or how safely a run was computed, not what was computed.
+[[nodiscard]] bool is_about_machine(const std::string& setting);
+
+/// The runs in these folders and in their subfolders, each once whatever ways lead to it, in the order given
+/// and then by name.
 /// \throws DataError when one does not exist, holds no run that can be reported, or has a damaged config.json
 [[nodiscard]] std::vector<Run> find_runs(const std::vector<std::filesystem::path>& folders);
 
@@ -42,6 +61,6 @@ struct Reference {
 };
 
 /// \throws DataError when the folder does not exist or holds neither file
-[[nodiscard]] Reference read_reference(const std::optional<std::filesystem::path>& folder);
+[[nodiscard]] Reference read_reference(const std::optional<std::filesystem::path>& folder, Notes& left_out);
 
 }  // namespace ensyn::driver::report

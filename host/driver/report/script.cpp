@@ -4,6 +4,7 @@
 
 #include "host/driver/report/axes.h"
 #include "host/driver/report/figure.h"
+#include "host/driver/report/gnuplot_string.h"
 #include "host/driver/text.h"
 
 namespace ensyn::driver::report {
@@ -12,6 +13,7 @@ namespace {
 constexpr double kPanelWidth = 290, kWidePanel = 400, kPanelHeight = 262;  ///< with axis labels and title
 constexpr double kLeft = 84, kRight = 12, kTop = 52, kBottom = 50;
 constexpr double kFirstColumnExtra = 8;
+constexpr double kWidest = 1600;  ///< that a long name in the legend makes the figure
 constexpr double kLegendRow = 22, kSample = 34;
 constexpr double kCharacter = 7.2;  ///< rough width of one in the legend
 
@@ -82,18 +84,20 @@ std::string style_text(const Style& style) {
   return "";
 }
 
-/// As gnuplot's double-quoted strings want it.
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char character : text) {
-    if (character == '\n') {
-      result += "\\n";
-      continue;
-    }
-    if (character == '"' || character == '\\') result += '\\';
-    result += character;
+/// What `set title` and its kin take.
+std::string label_text(const Label& label) {
+  return gnuplot_string(label.text) + (label.is_markup ? "" : " noenhanced");
+}
+
+/// The lines of a title, each a string of its own.
+std::string title_text(const std::string& title) {
+  std::string text;
+  for (std::size_t begin = 0; begin != std::string::npos;) {
+    const std::size_t end = title.find('\n', begin);
+    text += (text.empty() ? "" : " . \"\\n\" . ") + gnuplot_string(title.substr(begin, end - begin));
+    begin = end == std::string::npos ? end : end + 1;
   }
-  return result + "\"";
+  return text + " noenhanced";
 }
 
 std::string number(double value) {
@@ -146,7 +150,7 @@ class Layout {
         for (const Series& series : panel.series) {
           if (!series.in_legend || !has_values(series) || (series.style.mark == Mark::band) != bands)
             continue;
-          if (seen.insert(series.label).second) legend_.push_back(&series);
+          if (seen.insert(series.label.text).second) legend_.push_back(&series);
         }
       }
     }
@@ -154,8 +158,9 @@ class Layout {
     const double panel = columns_ <= 2 ? kWidePanel : kPanelWidth;
     width_ = static_cast<double>(columns_) * panel + kFirstColumnExtra;
     std::size_t longest = 0;
-    for (const Series* series : legend_) longest = std::max(longest, characters(series->label));
+    for (const Series* series : legend_) longest = std::max(longest, characters(legible(series->label.text)));
     legend_entry_ = static_cast<double>(longest) * kCharacter + kSample + 30;
+    width_ = std::max(width_, std::min(legend_entry_ + 20, kWidest));
     legend_columns_ = std::clamp<std::size_t>(static_cast<std::size_t>((width_ - 20) / legend_entry_), 1,
                                               std::max<std::size_t>(1, legend_.size()));
     const std::size_t legend_rows = (legend_.size() + legend_columns_ - 1) / legend_columns_;
@@ -209,14 +214,14 @@ std::string axis_text(const char* which, const Axis& axis, const Range& range, b
   text += formatted("set %srange [%.10g:%.10g]\n", which, range.from, range.to);
   text += formatted("set %stics nomirror out scale 0.7,0.4 ", which) + tics(range, axis.logarithmic, narrow) +
           "\n";
-  text += formatted("set %slabel ", which) + quoted(axis.label) + "\n";
+  text += formatted("set %slabel ", which) + label_text(axis.label) + "\n";
   return text;
 }
 
 std::string panel_text(const Figure& figure, std::size_t index, const Layout& layout) {
   const Panel& panel = figure.panels[index];
   const Ranges ranges = ranges_of(figure, index);
-  std::string text = layout.margins(index) + "set title " + quoted(panel.title) + "\n";
+  std::string text = layout.margins(index) + "set title " + title_text(panel.title) + "\n";
   // Labels along the axis meet where several panels share the width.
   const bool narrow = panel.square || figure.columns > 2;
   text += axis_text("x", panel.x, ranges.x, narrow) + axis_text("y", panel.y, ranges.y, panel.square);
@@ -280,7 +285,8 @@ std::string legend_text(const Layout& layout) {
     const double x = layout.legend_left() + column * layout.legend_entry() + kSample / 2;
     const double y = layout.legend_height() - (static_cast<double>(row) + 0.5) * kLegendRow;
     text += sample_text(formatted("$legend%zu", i), series.style, x, y, plots);
-    text += "set label " + quoted(series.label) + formatted(" at first %g,%g left\n", x + kSample / 2 + 8, y);
+    text +=
+        "set label " + label_text(series.label) + formatted(" at first %g,%g left\n", x + kSample / 2 + 8, y);
   }
   return text + plots + "\n";
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "host/driver/report/section.h"
@@ -64,7 +65,7 @@ std::string panel_title(const SignatureRun& run, std::size_t layer, const Quanti
 
 Panel panel_of(const SignatureRun& run, std::size_t layer, std::size_t quantity, std::size_t count) {
   const Quantity& what = kQuantities[quantity];
-  Panel panel{panel_title(run, layer, what), {what.label, true}, {"σ^2", true}, {}};
+  Panel panel{panel_title(run, layer, what), {markup(what.label), true}, {markup("σ^2"), true}, {}};
   const Cloud cloud = read_cloud(run, layer, quantity);
   if (cloud.x.empty()) return panel;
   panel.series.push_back(dots(cloud, "synapses", Colour::sky_blue, count));
@@ -108,8 +109,10 @@ Figure figure_of_costs(const std::vector<std::vector<const SignatureRun*>>& colu
   for (const auto& runs : columns) clouds += std::min(runs.size(), kColours.size()) * kPublished.size();
   for (const std::size_t quantity : kPublished) {
     for (const auto& runs : columns) {
-      Panel panel{
-          "ρ = " + rho_text(runs.front()->rho), {kQuantities[quantity].label, true}, {"σ^2", true}, {}};
+      Panel panel{"ρ = " + rho_text(runs.front()->rho),
+                  {markup(kQuantities[quantity].label), true},
+                  {markup("σ^2"), true},
+                  {}};
       for (std::size_t i = 0; i < std::min(runs.size(), kColours.size()); ++i) {
         const Cloud cloud = read_cloud(*runs[i], layer, quantity);
         panel.series.push_back(dots(cloud, kNames[i], kColours[i], points_per_cloud(clouds)));
@@ -140,6 +143,22 @@ std::vector<std::vector<const SignatureRun*>> by_exponent(const std::vector<Sign
     if (!group.empty()) result.push_back(std::move(group));
   }
   return result;
+}
+
+/// Which runs the figures show of those that differ in neither exponent, cost nor depth; empty where there
+/// are none.
+std::string choice_note(const std::vector<SignatureRun>& runs) {
+  std::map<std::tuple<std::string, std::size_t, double, double>, std::vector<const SignatureRun*>> groups;
+  for (const SignatureRun& run : runs) groups[{run.prefix, run.layers, run.rho, run.c}].push_back(&run);
+  std::set<std::string> shown;
+  for (const auto& [key, group] : groups) {
+    if (group.size() > 1) shown.insert(group.front()->run.name);
+  }
+  std::string names;
+  for (const std::string& name : shown) names += (names.empty() ? "" : ", ") + name;
+  if (names.empty()) return "";
+  return "Of several runs with one rho, c and depth the figures show the first, and the tables all: " +
+         names + ".";
 }
 
 std::string title_of(std::size_t layer, std::size_t layers) {
@@ -198,9 +217,10 @@ void add_figures(Section& section, const std::vector<SignatureRun>& runs, std::s
 Section signatures_section(const std::vector<Run>& runs, const Reference& reference) {
   Section section{"Signatures of Bayesian inference (figure 5, appendices 5 and 6)", {}, {}, {}, {}};
   const std::string how = ": ensyn signatures makes one";
-  const std::vector<SignatureRun> found = read_signature_runs(with_file(runs, "signatures.csv"));
+  const std::vector<SignatureRun> found = read_signature_runs(
+      without_copies(with_file(runs, "signatures.csv"), section.left_out), section.left_out);
   if (found.empty()) {
-    section.missing = {{"fig5, app5, app6", "no folder holds a signatures.csv" + how}};
+    section.missing = {{"fig5, app5, app6", "no folder holds a signatures.csv of one rho" + how}};
     return section;
   }
   std::set<std::size_t> depths;
@@ -210,6 +230,8 @@ Section signatures_section(const std::vector<Run>& runs, const Reference& refere
   if (!depths.contains(1)) section.missing.push_back({"app5", "no run has --hidden none" + how});
   const std::string note = departure_note(with_file(runs, "signatures.csv"));
   if (!note.empty()) section.paragraphs.push_back(note);
+  const std::string choice = choice_note(found);
+  if (!choice.empty()) section.paragraphs.push_back(choice);
   section.tables = signature_tables(found, reference);
   return section;
 }

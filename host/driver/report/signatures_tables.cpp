@@ -46,7 +46,7 @@ NumberTable level_table(const std::vector<SignatureRun>& runs, const Reference& 
       "Median sigma, with the range of 90 % of the synapses, and median curvature (mean squared "
       "gradient per example). A published median sigma counts as met within 12 % (layer 1) or 5 %",
       {"protocol", "rho", "c", "layer", "synapses", "sigma", "5 %", "95 %", "published", "difference %",
-       "within", "curvature", "published curvature"},
+       "within", "curvature", "published curvature", "run"},
       {}};
   for (const SignatureRun& run : runs) {
     for (std::size_t layer = 1; layer <= run.layers; ++layer) {
@@ -61,7 +61,7 @@ NumberTable level_table(const std::vector<SignatureRun>& runs, const Reference& 
                             fixed(100 * difference, 1),
                             yes_no(known.has_value(), std::abs(difference) <= tolerance),
                             significant(own("curvature_median"), 3),
-                            significant(published(reference, known, "curvature_median"), 3)});
+                            significant(published(reference, known, "curvature_median"), 3), run.run.name});
     }
   }
   return table;
@@ -99,7 +99,8 @@ std::vector<std::string> slope_row(const SignatureRun& run, std::size_t layer, c
           yes_no(std::isfinite(known_slope),
                  agrees(run.rho, quantity, slope, known_slope, spearman, known_spearman)),
           fixed(own("equilibrium_slope_" + quantity), 3),
-          fixed(own("unconverged_slope_" + quantity), 3)};
+          fixed(own("unconverged_slope_" + quantity), 3),
+          run.run.name};
 }
 
 NumberTable slope_table(const std::vector<SignatureRun>& runs, const Reference& reference) {
@@ -110,7 +111,7 @@ NumberTable slope_table(const std::vector<SignatureRun>& runs, const Reference& 
       "numbers count as met when the signs agree and, against curvature, slope and correlation are "
       "within 0.06 (rho below 1), or the slope within 0.17 and the correlation below -0.6",
       {"protocol", "rho", "c", "layer", "against", "Spearman", "published", "slope", "low", "high",
-       "published slope", "within", "theory, stationary", "theory, rising"},
+       "published slope", "within", "theory, stationary", "theory, rising", "run"},
       {}};
   for (const SignatureRun& run : runs) {
     for (std::size_t layer = 1; layer <= run.layers; ++layer) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "host/driver/report/figure.h"
 #include "host/driver/report/html.h"
 
@@ -10,12 +12,25 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
   }
 }
 
+/// Gives the ids in a tag, and what refers to them, the prefix.
+std::string own_tag(std::string tag, const std::string& prefix) {
+  for (const char* before : {"id='", "id=\"", "href='#", "href=\"#", "url(#", "url('#"}) {
+    replace_all(tag, before, before + prefix);
+  }
+  return tag;
+}
+
 }  // namespace
 
-std::string own_svg(std::string svg, const Figure& figure) {
-  const std::string prefix = figure.name + "-";
-  for (const char* before : {"id='", "id=\"", "href='#", "href=\"#", "url(#", "url('#"}) {
-    replace_all(svg, before, before + prefix);
+std::string own_svg(const std::string& drawn, const Figure& figure) {
+  // Text between the tags may look like an id and stays as it is.
+  std::string svg;
+  for (std::size_t at = 0; at < drawn.size();) {
+    const std::size_t tag = std::min(drawn.find('<', at), drawn.size());
+    const std::size_t end = std::min(drawn.find('>', tag), drawn.size() - 1) + 1;
+    svg.append(drawn, at, tag - at);
+    svg += own_tag(drawn.substr(tag, end - tag), figure.name + "-");
+    at = end;
   }
   replace_all(svg, "<title>Gnuplot</title>", "<title>" + escaped(figure.title) + "</title>");
   const std::size_t begin = svg.find("<desc>"), end = svg.find("</desc>");

@@ -66,19 +66,24 @@ std::vector<double> quantity_values(const SignatureRun& run, std::size_t layer, 
 
 }  // namespace
 
-std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs) {
+std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs, Notes& left_out) {
   std::vector<SignatureRun> result;
   for (const Run& run : runs) {
-    const Table table = read_table(run.folder / "signatures.csv", columns());
+    const Table table = read_table(run.folder / "signatures.csv", columns(), left_out);
+    if (!table.rows.empty() && table.text(0, "rho").empty()) {
+      left_out.push_back(run.name +
+                         ", whose signatures.csv tells no rho: the theory's slopes, and so the figures, "
+                         "are of one cost with one exponent");
+      continue;
+    }
     for (const char* protocol : {"published", "equilibrium"}) {
       SignatureRun one{run, table, protocol == std::string("published") ? "" : "equilibrium."};
       const std::size_t column = table.index_of("protocol");
       std::erase_if(one.table.rows, [&](const auto& row) { return row[column] != protocol; });
       one.layers = one.table.rows.size();
       if (one.layers == 0) continue;
-      one.rho = value(one.table, 0, "rho");
-      one.c = value(one.table, 0, "c");
-      if (!(one.rho > 0)) throw DataError(table.source + ": rho must be above 0: the file is damaged");
+      one.rho = setting_value(one.table, 0, "rho");
+      one.c = setting_value(one.table, 0, "c", true);
       result.push_back(std::move(one));
     }
   }

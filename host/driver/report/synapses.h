@@ -14,7 +14,7 @@ namespace ensyn::driver::report {
 /// What sigma^2 is drawn against.
 struct Quantity {
   const char* name;   ///< in the columns of signatures.csv
-  const char* label;  ///< of the axis
+  const char* label;  ///< of the axis, gnuplot's enhanced text
 };
 inline constexpr std::array kQuantities = {Quantity{"curvature", "curvature, mean g^2"},
                                            Quantity{"learning_rate", "learning rate 10^{-4} / mean |g|"},
@@ -31,8 +31,9 @@ struct SignatureRun {
   std::size_t layers = 0;
 };
 
-/// Ascending in rho, then c; one for each protocol. \throws DataError on a damaged signatures.csv
-[[nodiscard]] std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs);
+/// Ascending in rho, then c; one for each protocol. Runs without a single rho are left out: of several costs,
+/// or variational. \throws DataError on a damaged signatures.csv
+[[nodiscard]] std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs, Notes& left_out);
 
 /// A cloud of synapses; values that cannot stand on a logarithmic axis are left out.
 struct Cloud {

@@ -1,7 +1,9 @@
 /// \file
 /// Figures 2 and 3: what reliability costs in accuracy.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -36,11 +38,34 @@ std::string label_of(const Curve& curve) {
   return noise + (curve.variant.empty() ? "" : " (" + curve.variant + ")");
 }
 
+/// One look for each curve: its noise's, and where settings or runs differ another symbol and colour for each
+/// further one.
+Style style_of(const Curve& curve, const std::vector<Curve>& all) {
+  constexpr std::array kColours = {Colour::vermilion, Colour::sky_blue, Colour::purple, Colour::orange,
+                                   Colour::blue,      Colour::yellow,   Colour::black};
+  constexpr std::array kSymbols = {Symbol::diamond, Symbol::triangle, Symbol::square,
+                                   Symbol::inverted_triangle, Symbol::circle};
+  std::set<std::string> labels;  // of the curves that do not have their noise's look
+  std::map<std::string, std::string> first;
+  for (const Curve& one : all) {
+    if (first.try_emplace(one.noise, label_of(one)).first->second != label_of(one))
+      labels.insert(label_of(one));
+  }
+  Style style = style_of(curve.noise);
+  const auto found = labels.find(label_of(curve));
+  if (found == labels.end()) return style;
+  const auto index = static_cast<std::size_t>(std::distance(labels.begin(), found));
+  style.colour = kColours[index % kColours.size()];
+  style.symbol = kSymbols[index % kSymbols.size()];
+  return style;
+}
+
 using Value = Estimate CurvePoint::*;
 
 /// A curve of `y` against `x`, and its band over seeds where there is one.
-void add_curve(std::vector<Series>& series, const Curve& curve, const std::vector<double>& x, Value y) {
-  Series line{label_of(curve), style_of(curve.noise), x, {}};
+void add_curve(std::vector<Series>& series, const Curve& curve, const Style& style,
+               const std::vector<double>& x, Value y) {
+  Series line{label_of(curve), style, x, {}};
   Series band{label_of(curve) + ", 95 % interval", {Mark::band, line.style.colour, {}}, x, {}};
   for (const CurvePoint& point : curve.points) {
     line.y.push_back((point.*y).mean);
@@ -80,7 +105,7 @@ class Row {
         if (curve.rho != rho) continue;
         std::vector<double> places;
         for (const CurvePoint& point : curve.points) places.push_back(x(curve, point));
-        add_curve(panel.series, curve, places, y);
+        add_curve(panel.series, curve, style_of(curve, curves_), places, y);
         kinds.insert(curve.noise);
       }
       for (const std::string& noise : kinds) {
@@ -135,7 +160,7 @@ void add_cost_lines(Figure& figure, std::size_t first, const std::vector<double>
     Panel& panel = figure.panels[first + column];
     const Ranges ranges = ranges_of(figure, first + column);
     const std::vector<double> ends = {ranges.x.from, ranges.x.to};
-    Series line{"σ^{-ρ}/ρ", {Mark::dashed, Colour::black, {}}, ends, costs_at(rho[column], ends)};
+    Series line{markup("σ^{-ρ}/ρ"), {Mark::dashed, Colour::black, {}}, ends, costs_at(rho[column], ends)};
     line.sets_range = false;
     panel.series.insert(panel.series.begin(), std::move(line));
   }
@@ -202,7 +227,7 @@ Section tradeoff_section(const std::vector<Run>& runs, const Reference& referenc
                        {"fig3", "no folder holds a sweep.csv: ensyn sweep makes one"}};
     return section;
   }
-  const std::vector<Curve> curves = read_curves(sweeps);
+  const std::vector<Curve> curves = read_curves(sweeps, section.left_out);
   if (curves.empty()) {
     section.missing = {{"fig2", "sweep.csv holds no network yet"},
                        {"fig3", "sweep.csv holds no network yet"}};

@@ -10,6 +10,7 @@
 #include "host/driver/csv.h"
 #include "host/driver/options.h"
 #include "host/driver/signatures.h"
+#include "host/driver/text.h"
 
 namespace ensyn::driver {
 namespace {
@@ -193,8 +194,8 @@ std::vector<PlannedRun> plan(const std::vector<std::string>& figures, const Plan
 std::string command_text(const PlannedRun& run, const std::filesystem::path& out) {
   std::string text = "ensyn " + run.command;
   for (const auto& [key, value] : run.settings)
-    text += " " + flag_name(key) + (value.empty() ? "" : " ") + value;
-  return text + " --out " + (out / run.folder).string();
+    text += " " + (value.empty() ? flag_name(key) : shell_flag(flag_name(key), value));
+  return text + " " + shell_flag("--out", (out / run.folder).string());
 }
 
 }  // namespace ensyn::driver

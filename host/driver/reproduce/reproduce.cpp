@@ -189,7 +189,8 @@ Reproduction prepare(const ReproduceFlags& flags) {
     }
   }
   if (const auto reference = optional_path(values, "reference")) {
-    static_cast<void>(report::read_reference(*reference));
+    report::Notes ignored;  // the report says them
+    static_cast<void>(report::read_reference(*reference, ignored));
     reproduction.plan.experiments = *reference / "experiments";
   }
   return reproduction;
@@ -224,10 +225,13 @@ void reproduce(const ReproduceFlags& flags) {
     }
   }
   const report::ReportResult result = report::make_report(settings);
-  if (flags.json) std::cout << report::to_json(result, reproduction.out).dump(2) << '\n';
+  if (flags.json)
+    std::cout << report::to_json(result, reproduction.out)
+                     .dump(2, ' ', false, ordered_json::error_handler_t::replace)
+              << '\n';
   if (flags.prints_text()) std::cout << report::to_text(result, reproduction.out);
-  if (!result.problem.empty())
-    throw Error(result.problem + "; runs and tables are in " + reproduction.out.string());
+  std::cout.flush();
+  result.require_whole("runs and tables are in " + reproduction.out.string());
 }
 
 }  // namespace
