@@ -11,6 +11,7 @@
 #include "host/backend.h"
 #include "host/checkpoint.h"
 #include "host/cpu/signature_meter.h"
+#include "host/divergence.h"
 #include "host/energy.h"
 #include "host/phi_groups.h"
 
@@ -84,14 +85,25 @@ struct Population::Impl {
     return data.size() / static_cast<std::size_t>(config.batch);
   }
 
-  /// Runs at most `count` steps, no further than the end of the epoch. \returns how many
-  std::uint64_t advance(std::uint64_t count) {
+  /// Runs at most `count` steps of those before step `end`, no further than the end of the epoch. \returns
+  /// how many
+  std::uint64_t advance(std::uint64_t count, std::uint64_t end) {
     const std::uint64_t in_epoch = step % steps_per_epoch();
     if (in_epoch == 0) engine->clear_epoch_sums();
-    count = std::min(count, steps_per_epoch() - in_epoch);
+    count = std::min({count, end - step, steps_per_epoch() - in_epoch});
     engine->train(step, count);
     step += count;
+    if (step == end || is_checked()) ensyn::check_finite(*engine, config, step);
     return count;
+  }
+
+  /// Whether parameters and moments are looked at after the step that was last: at the ends of epochs, but
+  /// not more often than every kStepsPerCheck steps, so that it costs nothing beside the shortest of epochs.
+  /// How steps are cut into calls plays no part.
+  [[nodiscard]] bool is_checked() const {
+    constexpr std::uint64_t kStepsPerCheck = 1000;
+    const std::uint64_t before = step - std::min(step, steps_per_epoch());
+    return step % steps_per_epoch() == 0 && step / kStepsPerCheck != before / kStepsPerCheck;
   }
 
   void check_member(int member) const {
@@ -153,7 +165,8 @@ Population Population::load(const std::filesystem::path& file, Dataset train_dat
 }
 
 void Population::train_steps(std::uint64_t steps) {
-  while (steps > 0) steps -= impl_->advance(steps);
+  const std::uint64_t end = impl_->step + steps;
+  while (impl_->step < end) impl_->advance(steps, end);
 }
 
 bool Population::train(int epochs, const std::function<bool(const Progress&)>& on_progress) {
@@ -164,7 +177,7 @@ bool Population::train(int epochs, const std::function<bool(const Progress&)>& o
   std::uint64_t chunk = 16;
   while (impl_->step < end) {
     const auto start = Clock::now();
-    const std::uint64_t done = impl_->advance(std::min(chunk, end - impl_->step));
+    const std::uint64_t done = impl_->advance(chunk, end);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const double wanted = kSecondsPerCall * static_cast<double>(done) / std::max(seconds, 1e-9);
     chunk = static_cast<std::uint64_t>(std::clamp(wanted, 1.0, 4.0 * static_cast<double>(chunk)));
@@ -204,7 +217,8 @@ Signatures Population::signatures(int member, const SignatureConfig& config) con
     complete.first_epoch = (impl_->step + steps_per_epoch() - 1) / steps_per_epoch();
   }
   const NetworkState state = impl_->engine->read(member);
-  return cpu::measure_signatures({impl_->config, member, state, impl_->data}, complete, impl_->execution);
+  return cpu::measure_signatures({impl_->config, member, state, impl_->data, impl_->step}, complete,
+                                 impl_->execution);
 }
 
 LayerParameters Population::parameters(int member, int layer) const {
@@ -267,8 +281,11 @@ Energy Population::energy(int member) const {
 
 bool Population::finite(int member) const {
   impl_->check_member(member);
-  return is_finite(impl_->config.architecture, impl_->config.members[static_cast<std::size_t>(member)],
-                   impl_->engine->read(member));
+  return !find_not_finite(impl_->config, member, impl_->engine->read(member));
+}
+
+void Population::check_finite() const {
+  ensyn::check_finite(*impl_->engine, impl_->config, impl_->step);
 }
 
 std::vector<TrainingMetrics> Population::metrics() const {

@@ -58,7 +58,7 @@ class CpuEngine final : public Engine {
         train_member(t, *teams_[t], rank);
       });
     }
-    report_divergence(diverged);
+    report_divergence(*this, config_, diverged);
   }
 
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
@@ -77,6 +77,17 @@ class CpuEngine final : public Engine {
       results.push_back(cpu::predict(member, task, table_of<T>(set_), pool_));
     }
     return results;
+  }
+
+  [[nodiscard]] std::optional<int> first_not_finite() override {
+    std::vector<std::uint8_t> finite(members_.size());
+    pool_.for_each(static_cast<std::int64_t>(members_.size()), [&](std::int64_t m, int /*rank*/) {
+      const auto at = static_cast<std::size_t>(m);
+      finite[at] = members_[at].is_finite() ? 1 : 0;
+    });
+    const auto found = std::ranges::find(finite, 0);
+    if (found == finite.end()) return std::nullopt;
+    return static_cast<int>(found - finite.begin());
   }
 
   [[nodiscard]] NetworkState read(int member) const override {

@@ -312,7 +312,10 @@ class Meter {
     layer.inputs = shape.columns - 1;
     const auto mean = [&](double sum) {
       if (std::isfinite(sum)) return sum / examples;
-      throw Error("gradients of layer " + std::to_string(l + 1) + " are not finite: the network diverged");
+      throw DivergenceError("network " + std::to_string(network_.member) + " diverged by step " +
+                                std::to_string(network_.step) + ": gradients of layer " + std::to_string(l) +
+                                " are not finite: lower the learning rate or the cost weights",
+                            network_.member, network_.step);
     };
     for (int k = 0; k < layer.inputs; ++k) {
       layer.input_rate.push_back(mean(totals.input_rate[static_cast<std::size_t>(k)]));

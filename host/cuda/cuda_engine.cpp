@@ -11,6 +11,7 @@
 #include "host/cuda/population_evaluator.h"
 #include "host/cuda/training_step.h"
 #include "host/cuda/whole_training.h"
+#include "host/divergence.h"
 
 namespace ensyn::cuda {
 namespace {
@@ -99,7 +100,7 @@ class CudaEngine final : public Engine {
     for (std::size_t m = 0; m < diverged_at.size(); ++m) {
       diverged_at[m] = networks_.mirror(static_cast<int>(m)).diverged_at;
     }
-    report_divergence(diverged_at);
+    report_divergence(*this, config_, diverged_at);
   }
 
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
@@ -107,6 +108,13 @@ class CudaEngine final : public Engine {
   }
   std::vector<Prediction> predict(const Dataset& data, const EvaluationConfig& config) override {
     return of_all<Prediction>(data, config, predict_population<T>, cuda::predict<T>);
+  }
+
+  [[nodiscard]] std::optional<int> first_not_finite() override {
+    for (int m = 0; m < networks_.count(); ++m) {
+      if (find_not_finite(config_, m, read(m))) return m;
+    }
+    return std::nullopt;
   }
 
   [[nodiscard]] NetworkState read(int member) const override {

@@ -86,13 +86,6 @@ class ChunkTrainer::Run {
       return;
     }
     const bool ended = epochs_done() == epoch, last = ended && epoch == settings_.base.epochs;
-    // Moments may leave the range of their type while losses are still finite. That is looked for where
-    // neither the size of chunks nor the number of checkpoints plays a part.
-    for (std::size_t m = 0; ended && m < networks_.size(); ++m) {
-      if (population_->finite(static_cast<int>(m))) continue;
-      drop(m, population_->step());
-      return;
-    }
     const bool stop = InterruptGuard::interrupted() && !last;
     if (stop || (ended && !last && save_is_due(epoch))) save();
     if (stop) throw Interrupted("interrupted");

@@ -122,6 +122,19 @@ PopulationConfig population_config(const RegressionSettings& settings, const std
   return config;
 }
 
+/// \throws DivergenceError that says which network it was
+void train(Population& population, const RegressionSettings& settings, const std::vector<Model>& models) {
+  try {
+    population.train_steps(static_cast<std::uint64_t>(settings.steps));
+  } catch (const DivergenceError& error) {
+    const Model& model = models[static_cast<std::size_t>(error.member())];
+    const std::string which = std::isnan(model.rho)
+                                  ? "the variational network"
+                                  : "the network of rho " + exact(model.rho) + " and c " + exact(model.c);
+    throw DivergenceError(which + ": " + error.what(), error.member(), error.step());
+  }
+}
+
 /// All points share each draw of the weights, so that a draw is a function of x.
 EvaluationConfig evaluation_of(const RegressionSettings& settings, std::size_t points) {
   EvaluationConfig evaluation;
@@ -317,7 +330,7 @@ ordered_json run_regression(const RegressionSettings& settings) {
                         settings.execution);
   announce(population);
   create_folder(settings.out);
-  population.train_steps(static_cast<std::uint64_t>(settings.steps));
+  train(population, settings, models);
 
   const Dataset test_data = test.dataset(settings, "test points");
   const EvaluationConfig on_test = evaluation_of(settings, test.x.size());

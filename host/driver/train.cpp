@@ -156,7 +156,8 @@ class Training {
     };
     const auto start = Clock::now();
     try {
-      population_.train(epoch, watch);
+      // What was stopped within an epoch is saved all the same, and so looked at.
+      if (!population_.train(epoch, watch)) population_.check_finite();
     } catch (const DivergenceError& error) {
       throw DivergenceError(std::string(error.what()) + "; " + last_good(), error.member(), error.step());
     }
@@ -166,7 +167,7 @@ class Training {
     if (ended) record(epoch, metrics);
     const bool stop = InterruptGuard::interrupted() && !(ended && epoch == settings_.epochs);
     // The row goes first: a kill between the two leaves a row too many, which resuming drops.
-    if (stop || due(epoch, settings_.checkpoint_every)) save();
+    if (stop || due(epoch, settings_.checkpoint_every)) population_.save(folder_.model());
     if (stop) throw Error(interruption());
   }
 
@@ -178,15 +179,6 @@ class Training {
       row.test = population_.evaluate(test_, config).front();
     }
     metrics_.add(row);
-  }
-
-  void save() const {
-    try {
-      population_.save(folder_.model());
-    } catch (const DataError& error) {
-      // A parameter or moment has left the range of its type though the loss is still finite.
-      throw Error(std::string("the network diverged: ") + error.what() + "; " + last_good());
-    }
   }
 
   [[nodiscard]] std::string last_good() const {
