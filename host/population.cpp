@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/network.h"
 #include "ensyn/noise.h"
@@ -13,10 +14,15 @@
 #include "host/cpu/signature_meter.h"
 #include "host/divergence.h"
 #include "host/energy.h"
+#include "host/memory.h"
 #include "host/phi_groups.h"
+#include "host/prediction.h"
 
 namespace ensyn {
 namespace {
+
+/// What the noise contract has numbers for.
+constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 40;
 
 void check_features(const Architecture& a, const Dataset& data) {
   if (data.feature_count() != a.inputs()) {
@@ -106,6 +112,27 @@ struct Population::Impl {
     return step % steps_per_epoch() == 0 && step / kStepsPerCheck != before / kStepsPerCheck;
   }
 
+  /// \throws ConfigError unless the noise contract has numbers for the steps before `end`
+  static void check_steps(std::uint64_t end) {
+    if (end <= kMostSteps) return;
+    throw ConfigError("training would end with step " + std::to_string(end) +
+                      ", but there is noise for 2^40 = " + std::to_string(kMostSteps) +
+                      " steps: ask for fewer steps or epochs");
+  }
+
+  /// `wanted` for `examples` examples, of which a batch holds no more than there are. \throws ConfigError,
+  /// OutOfMemoryError where the outputs of all draws would not fit into memory
+  [[nodiscard]] EvaluationConfig fitted(EvaluationConfig wanted, std::size_t examples) const {
+    wanted.validate();
+    wanted.batch = static_cast<int>(std::min(static_cast<std::size_t>(wanted.batch), examples));
+    const double bytes = evaluation_bytes(config, wanted, examples, thread_count(execution));
+    require_memory(bytes,
+                   "an evaluation with samples = " + std::to_string(wanted.samples) +
+                       " and batch = " + std::to_string(wanted.batch),
+                   "use fewer samples or a smaller batch");
+    return wanted;
+  }
+
   void check_member(int member) const {
     if (member < 0 || member >= static_cast<int>(config.members.size())) {
       throw ConfigError("network " + std::to_string(member) + " is not in this population of " +
@@ -165,7 +192,9 @@ Population Population::load(const std::filesystem::path& file, Dataset train_dat
 }
 
 void Population::train_steps(std::uint64_t steps) {
+  Impl::check_steps(steps);
   const std::uint64_t end = impl_->step + steps;
+  Impl::check_steps(end);
   while (impl_->step < end) impl_->advance(steps, end);
 }
 
@@ -174,6 +203,7 @@ bool Population::train(int epochs, const std::function<bool(const Progress&)>& o
   using Clock = std::chrono::steady_clock;
   constexpr double kSecondsPerCall = 0.2;
   const std::uint64_t end = static_cast<std::uint64_t>(epochs) * steps_per_epoch();
+  Impl::check_steps(end);
   std::uint64_t chunk = 16;
   while (impl_->step < end) {
     const auto start = Clock::now();
@@ -194,15 +224,17 @@ bool Population::train(int epochs, const std::function<bool(const Progress&)>& o
 }
 
 std::vector<Evaluation> Population::evaluate(const Dataset& data, const EvaluationConfig& config) const {
-  config.validate();
   check_agreement(impl_->config, data);
-  return impl_->engine->evaluate(data, config);
+  return impl_->engine->evaluate(data, impl_->fitted(config, data.size()));
+}
+
+void Population::check_evaluation(const Dataset& data, const EvaluationConfig& config) const {
+  static_cast<void>(impl_->fitted(config, data.size()));
 }
 
 std::vector<Prediction> Population::predict(const Dataset& data, const EvaluationConfig& config) const {
-  config.validate();
   check_features(impl_->config.architecture, data);
-  return impl_->engine->predict(data, config);
+  return impl_->engine->predict(data, impl_->fitted(config, data.size()));
 }
 
 Signatures Population::signatures(int member, const SignatureConfig& config) const {

@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/noise.h"
 #include "host/cpu/activations.h"
@@ -14,6 +15,7 @@
 #include "host/cpu/output_curvature.h"
 #include "host/cpu/squared_error.h"
 #include "host/cpu/team.h"
+#include "host/memory.h"
 #include "host/step_constants.h"
 
 namespace ensyn::cpu {
@@ -368,7 +370,17 @@ Signatures measure_signatures(const FrozenNetwork& network, const SignatureConfi
                       std::to_string(config.epochs) + " more have no noise: it ends with step 2^40");
   }
   const InstructionSet& set = find_instruction_set(execution.instruction_set);
-  ThreadPool pool(execution.threads > 0 ? execution.threads : available_processors());
+  const int threads = thread_count(execution);
+  // Each thread has weights and three sums; means, deviations and totals are there once.
+  const double bytes = static_cast<double>(network.population.architecture.parameters()) *
+                       (network.population.precision == Precision::double_precision ? 8 : 4) *
+                       (4.0 * threads + 18);
+  require_memory(bytes,
+                 "measuring the signatures of " +
+                     std::to_string(network.population.architecture.parameters()) + " parameters with " +
+                     std::to_string(threads) + " threads",
+                 "use fewer threads, or a smaller network");
+  ThreadPool pool(threads);
   try {
     return network.population.precision == Precision::double_precision
                ? measure<double>(network, config, set, pool)

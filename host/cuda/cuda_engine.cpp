@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "ensyn/device.h"
 #include "ensyn/noise.h"
 #include "host/cpu/team.h"
 #include "host/cuda/evaluator.h"
@@ -68,7 +69,7 @@ class CudaEngine final : public Engine {
         minibatches_{config.batch, data.size() / static_cast<std::size_t>(config.batch), data.size(),
                      config.own_order},
         orders_(config.data_seed, order_streams(config), data.size()),
-        pool_(execution.threads > 0 ? execution.threads : cpu::available_processors()),
+        pool_(thread_count(execution)),
         device_data_(data, stream_.get()),
         networks_(config, static_cast<double>(config.batch) / static_cast<double>(data.size()),
                   stream_.get()),

@@ -62,6 +62,7 @@ class ChunkTrainer::Run {
       population_.emplace(Population::load(file_, trainer_.data_.train, trainer_.execution_, members));
     }
     announce(*population_);
+    population_->check_evaluation(trainer_.data_.test, settings_.base.evaluation);
     trainer_.device_ = population_->device();
     trainer_.training_method_ = population_->training().method;
     last_step_ = population_->step();

@@ -244,6 +244,7 @@ void train(const TrainFlags& flags) {
   Population population = loads ? load_population(request, data.train)
                                 : Population(settings.population, data.train, settings.execution);
   announce(population);
+  population.check_evaluation(data.test, settings.evaluation);
 
   // From here on files change. Writing the configuration also shows that the folder can be written.
   create_folder(folder.path);

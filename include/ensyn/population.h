@@ -84,9 +84,14 @@ class ENSYN_API Population {
   bool train(int epochs, const std::function<bool(const Progress&)>& on_progress = {});
 
   /// Mean, single-sample and K-sample predictions of every member on `data`. Pure: neither parameters nor
-  /// training noise change. \throws ConfigError, DataError when `data` does not fit the architecture.
+  /// training noise change. \throws ConfigError, DataError when `data` does not fit the architecture,
+  /// OutOfMemoryError
   [[nodiscard]] std::vector<Evaluation> evaluate(const Dataset& data,
                                                  const EvaluationConfig& config = {}) const;
+
+  /// \throws what `evaluate` would for a configuration that is not valid or asks for more memory than there
+  /// is; to be called before a long training.
+  void check_evaluation(const Dataset& data, const EvaluationConfig& config) const;
 
   /// Every member's outputs over config.samples draws of its weights, the draws that `evaluate` makes: a draw
   /// is shared by config.batch examples. Of `data` only the features are looked at. Pure, as `evaluate`.
