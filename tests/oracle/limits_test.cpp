@@ -71,7 +71,7 @@ TEST(Limits, NetworksThatDoNotFitIntoMemoryAreRefused) {
   config.architecture.sizes = {5, 2'000'000, 2'000'000, 3};
   EXPECT_THAT(text_of<ensyn::OutOfMemoryError>(
                   [&] { Population(config, parity::make_data(small().architecture, 60), parity::on_cpu()); }),
-              HasSubstr("1 networks of 4000018000003 parameters"));
+              HasSubstr("1 networks of 4000020000003 parameters"));
 }
 
 TEST(Limits, ThreadsAreNoMoreThanThereAreProcessors) {
