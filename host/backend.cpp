@@ -3,6 +3,7 @@
 #include "ensyn/error.h"
 #include "host/cpu/cpu_engine.h"
 #include "host/cuda/cuda_engine.h"
+#include "host/divergence.h"
 
 namespace ensyn {
 
@@ -21,14 +22,20 @@ std::unique_ptr<Engine> make_engine(const PopulationConfig& config, const Datase
   return cpu::make_cpu_engine(config, train_data, execution);
 }
 
-void report_divergence(std::span<const std::uint64_t> diverged_at) {
-  for (std::size_t member = 0; member < diverged_at.size(); ++member) {
-    const std::uint64_t step = diverged_at[member];
-    if (step == kNoDivergence) continue;
-    throw DivergenceError("the loss of network " + std::to_string(member) + " is not finite at step " +
-                              std::to_string(step) + ": lower the learning rate or the cost weights",
-                          static_cast<int>(member), step);
+void report_divergence(const Engine& engine, const PopulationConfig& config,
+                       std::span<const std::uint64_t> diverged_at) {
+  for (int member = 0; member < static_cast<int>(diverged_at.size()); ++member) {
+    const std::uint64_t step = diverged_at[static_cast<std::size_t>(member)];
+    if (step != kNoDivergence) throw loss_divergence(config, member, step, engine.read(member));
   }
+}
+
+void check_finite(Engine& engine, const PopulationConfig& config, std::uint64_t steps) {
+  const std::optional<int> member = engine.first_not_finite();
+  if (!member) return;
+  // The engine looks fast, and the state says where.
+  const std::optional<NotFinite> found = find_not_finite(config, *member, engine.read(*member));
+  if (found) throw state_divergence(config, *member, steps, *found);
 }
 
 }  // namespace ensyn

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ class Engine {
   /// What every member's outputs are under its weights' noise; of `data` only the features are looked at.
   virtual std::vector<Prediction> predict(const Dataset& data, const EvaluationConfig& config) = 0;
 
+  /// The first member whose parameters, moments or sum of losses are not all finite, if there is one.
+  [[nodiscard]] virtual std::optional<int> first_not_finite() = 0;
+
   [[nodiscard]] virtual NetworkState read(int member) const = 0;
   virtual void write(int member, const NetworkState& state) = 0;
   [[nodiscard]] virtual EpochSums epoch_sums(int member) const = 0;
@@ -56,6 +60,11 @@ inline constexpr std::uint64_t kNoDivergence = ~std::uint64_t{0};
 
 /// For engines at the end of `train`. \throws DivergenceError for the first member whose entry, the first
 /// step with a loss that is not finite, is not kNoDivergence
-void report_divergence(std::span<const std::uint64_t> diverged_at);
+void report_divergence(const Engine& engine, const PopulationConfig& config,
+                       std::span<const std::uint64_t> diverged_at);
+
+/// Losses may stay finite where a moment of Adam has overflowed and its parameter stands still.
+/// \param steps that are done \throws DivergenceError that names the first value which is not finite
+void check_finite(Engine& engine, const PopulationConfig& config, std::uint64_t steps);
 
 }  // namespace ensyn

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ensyn/noise.h"
+#include "host/memory.h"
 #include "host/require.h"
 
 namespace ensyn {
@@ -77,6 +78,7 @@ double QuantalSynapse::release_probability(int released) const {
 std::vector<double> QuantalSynapse::draw(std::size_t count, std::uint64_t seed) const {
   check(*this);
   const int vesicles = vesicle_count(n);
+  require_memory(static_cast<double>(count) * sizeof(double), std::to_string(count) + " PSPs", "draw fewer");
   Uniforms uniforms(seed);
   std::vector<double> psps(count);
   for (double& psp : psps) {

@@ -274,13 +274,4 @@ CheckpointInfo read_checkpoint_info(const std::filesystem::path& file) {
   });
 }
 
-bool is_finite(const Architecture& architecture, const NetworkConfig& config, const NetworkState& state) {
-  PopulationConfig alone;
-  alone.architecture = architecture;
-  alone.members = {config};
-  return std::isfinite(state.epoch.nll) && std::ranges::all_of(layout(alone), [&](const Slot& slot) {
-           return std::ranges::all_of(place_of(state, slot), [](double x) { return std::isfinite(x); });
-         });
-}
-
 }  // namespace ensyn

@@ -37,8 +37,4 @@ void write_checkpoint(const std::filesystem::path& file, const Checkpoint& check
 /// IoError, DataError
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& file);
 
-/// Whether all values of a network's state are finite, so that write_checkpoint takes it.
-[[nodiscard]] bool is_finite(const Architecture& architecture, const NetworkConfig& config,
-                             const NetworkState& state);
-
 }  // namespace ensyn

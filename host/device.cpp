@@ -1,5 +1,6 @@
 #include "ensyn/device.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "ensyn/version.h"
@@ -37,6 +38,12 @@ std::vector<std::string> instruction_sets() {
 
 int available_processors() noexcept {
   return cpu::available_processors();
+}
+
+int thread_count(const ExecutionConfig& execution) noexcept {
+  constexpr int kAnywhere = 8;
+  const int processors = available_processors();
+  return execution.threads > 0 ? std::min(execution.threads, std::max(processors, kAnywhere)) : processors;
 }
 
 std::string processor_name() {

@@ -15,7 +15,10 @@ double reliability_cost_of(const NetworkConfig& config, double sigma) {
     return -std::log(sigma) + 0.5 * ratio * ratio;
   }
   double cost = 0;
-  for (const CostTerm& term : config.costs) cost += term.c * std::pow(sigma, -term.rho);
+  for (const CostTerm& term : config.costs) {
+    // A weight of 0 is no term, also where the power of a tiny sigma is infinite.
+    if (term.c > 0) cost += term.c * std::pow(sigma, -term.rho);
+  }
   return cost;
 }
 

@@ -5,17 +5,24 @@
 #include <cmath>
 #include <utility>
 
+#include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/network.h"
 #include "ensyn/noise.h"
 #include "host/backend.h"
 #include "host/checkpoint.h"
 #include "host/cpu/signature_meter.h"
+#include "host/divergence.h"
 #include "host/energy.h"
+#include "host/memory.h"
 #include "host/phi_groups.h"
+#include "host/prediction.h"
 
 namespace ensyn {
 namespace {
+
+/// What the noise contract has numbers for.
+constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 40;
 
 void check_features(const Architecture& a, const Dataset& data) {
   if (data.feature_count() != a.inputs()) {
@@ -94,14 +101,46 @@ struct Population::Impl {
     return data.size() / static_cast<std::size_t>(config.batch);
   }
 
-  /// Runs at most `count` steps, no further than the end of the epoch. \returns how many
-  std::uint64_t advance(std::uint64_t count) {
+  /// Runs at most `count` steps of those before step `end`, no further than the end of the epoch. \returns
+  /// how many
+  std::uint64_t advance(std::uint64_t count, std::uint64_t end) {
     const std::uint64_t in_epoch = step % steps_per_epoch();
     if (in_epoch == 0) engine->clear_epoch_sums();
-    count = std::min(count, steps_per_epoch() - in_epoch);
+    count = std::min({count, end - step, steps_per_epoch() - in_epoch});
     engine->train(step, count);
     step += count;
+    if (step == end || is_checked()) ensyn::check_finite(*engine, config, step);
     return count;
+  }
+
+  /// Whether parameters and moments are looked at after the step that was last: at the ends of epochs, but
+  /// not more often than every kStepsPerCheck steps, so that it costs nothing beside the shortest of epochs.
+  /// How steps are cut into calls plays no part.
+  [[nodiscard]] bool is_checked() const {
+    constexpr std::uint64_t kStepsPerCheck = 1000;
+    const std::uint64_t before = step - std::min(step, steps_per_epoch());
+    return step % steps_per_epoch() == 0 && step / kStepsPerCheck != before / kStepsPerCheck;
+  }
+
+  /// \throws ConfigError unless the noise contract has numbers for the steps before `end`
+  static void check_steps(std::uint64_t end) {
+    if (end <= kMostSteps) return;
+    throw ConfigError("training would end with step " + std::to_string(end) +
+                      ", but there is noise for 2^40 = " + std::to_string(kMostSteps) +
+                      " steps: ask for fewer steps or epochs");
+  }
+
+  /// `wanted` for `examples` examples, of which a batch holds no more than there are. \throws ConfigError,
+  /// OutOfMemoryError where the outputs of all draws would not fit into memory
+  [[nodiscard]] EvaluationConfig fitted(EvaluationConfig wanted, std::size_t examples) const {
+    wanted.validate();
+    wanted.batch = static_cast<int>(std::min(static_cast<std::size_t>(wanted.batch), examples));
+    const double bytes = evaluation_bytes(config, wanted, examples, thread_count(execution));
+    require_memory(bytes,
+                   "an evaluation with samples = " + std::to_string(wanted.samples) +
+                       " and batch = " + std::to_string(wanted.batch),
+                   "use fewer samples or a smaller batch");
+    return wanted;
   }
 
   void check_member(int member) const {
@@ -173,7 +212,10 @@ Population Population::load(const std::filesystem::path& file, Dataset train_dat
 }
 
 void Population::train_steps(std::uint64_t steps) {
-  while (steps > 0) steps -= impl_->advance(steps);
+  Impl::check_steps(steps);
+  const std::uint64_t end = impl_->step + steps;
+  Impl::check_steps(end);
+  while (impl_->step < end) impl_->advance(steps, end);
 }
 
 bool Population::train(int epochs, const std::function<bool(const Progress&)>& on_progress) {
@@ -181,10 +223,11 @@ bool Population::train(int epochs, const std::function<bool(const Progress&)>& o
   using Clock = std::chrono::steady_clock;
   constexpr double kSecondsPerCall = 0.2;
   const std::uint64_t end = static_cast<std::uint64_t>(epochs) * steps_per_epoch();
+  Impl::check_steps(end);
   std::uint64_t chunk = 16;
   while (impl_->step < end) {
     const auto start = Clock::now();
-    const std::uint64_t done = impl_->advance(std::min(chunk, end - impl_->step));
+    const std::uint64_t done = impl_->advance(chunk, end);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const double wanted = kSecondsPerCall * static_cast<double>(done) / std::max(seconds, 1e-9);
     chunk = static_cast<std::uint64_t>(std::clamp(wanted, 1.0, 4.0 * static_cast<double>(chunk)));
@@ -201,15 +244,17 @@ bool Population::train(int epochs, const std::function<bool(const Progress&)>& o
 }
 
 std::vector<Evaluation> Population::evaluate(const Dataset& data, const EvaluationConfig& config) const {
-  config.validate();
   check_agreement(impl_->config, data);
-  return impl_->engine->evaluate(data, config);
+  return impl_->engine->evaluate(data, impl_->fitted(config, data.size()));
+}
+
+void Population::check_evaluation(const Dataset& data, const EvaluationConfig& config) const {
+  static_cast<void>(impl_->fitted(config, data.size()));
 }
 
 std::vector<Prediction> Population::predict(const Dataset& data, const EvaluationConfig& config) const {
-  config.validate();
   check_features(impl_->config.architecture, data);
-  return impl_->engine->predict(data, config);
+  return impl_->engine->predict(data, impl_->fitted(config, data.size()));
 }
 
 Signatures Population::signatures(int member, const SignatureConfig& config) const {
@@ -224,7 +269,8 @@ Signatures Population::signatures(int member, const SignatureConfig& config) con
     complete.first_epoch = (impl_->step + steps_per_epoch() - 1) / steps_per_epoch();
   }
   const NetworkState state = impl_->engine->read(member);
-  return cpu::measure_signatures({impl_->config, member, state, impl_->data}, complete, impl_->execution);
+  return cpu::measure_signatures({impl_->config, member, state, impl_->data, impl_->step}, complete,
+                                 impl_->execution);
 }
 
 LayerParameters Population::parameters(int member, int layer) const {
@@ -287,8 +333,11 @@ Energy Population::energy(int member) const {
 
 bool Population::finite(int member) const {
   impl_->check_member(member);
-  return is_finite(impl_->config.architecture, impl_->config.members[static_cast<std::size_t>(member)],
-                   impl_->engine->read(member));
+  return !find_not_finite(impl_->config, member, impl_->engine->read(member));
+}
+
+void Population::check_finite() const {
+  ensyn::check_finite(*impl_->engine, impl_->config, impl_->step);
 }
 
 std::vector<TrainingMetrics> Population::metrics() const {

@@ -221,6 +221,21 @@ Evaluation EvaluationSums::evaluation() const {
   return result;
 }
 
+double evaluation_bytes(const PopulationConfig& population, const EvaluationConfig& config,
+                        std::size_t examples, int threads) {
+  const double element = population.precision == Precision::double_precision ? 8 : 4;
+  const Architecture& architecture = population.architecture;
+  const auto parameters = static_cast<double>(architecture.parameters());
+  double width = 0;
+  for (const int size : architecture.sizes) width += size;
+  const double outputs = architecture.outputs() * (config.samples + 1.0);
+  const double batches = std::ceil(static_cast<double>(examples) / config.batch);
+  const double sums = 3.0 * config.calibration_bins * 3 * sizeof(double);
+  return element * (std::fmin(threads, batches) * (parameters + config.batch * (2 * width + outputs)) +
+                    2 * parameters) +
+         batches * sums;
+}
+
 Prediction empty_prediction(const Task& task) {
   Prediction result;
   result.outputs = task.architecture.outputs();

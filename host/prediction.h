@@ -87,6 +87,11 @@ class EvaluationSums {
 extern template void EvaluationSums::add_minibatch(std::span<const float>, const Dataset&, std::size_t);
 extern template void EvaluationSums::add_minibatch(std::span<const double>, const Dataset&, std::size_t);
 
+/// Bytes that evaluating takes, about: each thread at work has weights, and for the examples of a minibatch
+/// activations and the outputs under every draw; each minibatch has its sums.
+[[nodiscard]] double evaluation_bytes(const PopulationConfig& population, const EvaluationConfig& config,
+                                      std::size_t examples, int threads);
+
 /// Room for the predictions of all examples.
 [[nodiscard]] Prediction empty_prediction(const Task& task);
 /// Fills in the minibatch that begins at example `first`, from outputs as EvaluationSums takes them.

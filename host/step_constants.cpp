@@ -18,7 +18,9 @@ std::vector<detail::CostTermGradient<T>> cost_gradients(const NetworkConfig& con
   if (config.objective == Objective::variational) return {cost_gradient<T>(-fraction, 1.0)};
   std::vector<detail::CostTermGradient<T>> terms;
   for (const CostTerm& term : config.costs) {
-    terms.push_back(cost_gradient<T>(-term.c * term.rho * fraction, term.rho + 1.0));
+    const auto gradient = cost_gradient<T>(-term.c * term.rho * fraction, term.rho + 1.0);
+    // Where sigma is tiny its power is infinite, and 0 times that would be NaN: no weight, no term.
+    if (gradient.weight != 0) terms.push_back(gradient);
   }
   return terms;
 }

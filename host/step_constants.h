@@ -12,7 +12,7 @@ namespace ensyn {
 /// What does not change from step to step. T is float or double.
 template <class T>
 struct StepConstants {
-  std::vector<detail::CostTermGradient<T>> terms;  ///< of the reliability cost
+  std::vector<detail::CostTermGradient<T>> terms;  ///< of the reliability cost, those whose weight is not 0
   T magnitude = 0;                                 ///< lambda B/N
   T inverse_variance = 0;                          ///< of the Gaussian prior, times B/N
   T inverse_scale = 0;                             ///< of the Laplace prior, times B/N

@@ -14,10 +14,15 @@ void require_rho(double rho) {
   require(std::isfinite(rho) && rho > 0, "rho", rho, "a finite number above 0");
 }
 
-/// sum_k c_k rho_k sigma^-(rho_k + 2): what the curvature has to equal. Falls with sigma.
+/// c rho sigma^-(rho + 2). A weight of 0 is no term, also where the power of a tiny sigma is infinite.
+double demand(const CostTerm& term, double log_sigma) {
+  return term.c > 0 ? term.c * term.rho * std::exp(-(term.rho + 2) * log_sigma) : 0;
+}
+
+/// The sum over all terms: what the curvature has to equal. Falls with sigma.
 double demand(std::span<const CostTerm> costs, double log_sigma) {
   double sum = 0;
-  for (const CostTerm& term : costs) sum += term.c * term.rho * std::exp(-(term.rho + 2) * log_sigma);
+  for (const CostTerm& term : costs) sum += demand(term, log_sigma);
   return sum;
 }
 
@@ -38,7 +43,7 @@ double solve(std::span<const CostTerm> costs, double curvature) {
   for (int i = 0; i < 100; ++i) {
     double value = 0, slope = 0;
     for (const CostTerm& term : costs) {
-      const double part = term.c * term.rho * std::exp(-(term.rho + 2) * x);
+      const double part = demand(term, x);
       value += part;
       slope -= (term.rho + 2) * part;
     }

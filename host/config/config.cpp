@@ -15,6 +15,7 @@ constexpr std::size_t kMaxLayers = std::size_t{1} << 12;
 constexpr std::uint64_t kMaxQuads = std::uint64_t{1} << 40;
 constexpr std::uint64_t kMaxStreams = std::uint64_t{1} << 24;
 /// A layer has one column more than inputs, and that is an int too.
+constexpr int kMostBins = 1'000'000;
 constexpr int kMaxSize = std::numeric_limits<int>::max() - 1;
 
 template <typename T>
@@ -102,6 +103,12 @@ void require_at_least(const std::string& key, int value, int least) {
   }
 }
 
+void require_within(const std::string& key, int value, int least, int most) {
+  if (value < least || value > most) {
+    reject(key, std::to_string(value), "from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+}
+
 std::string indexed(const std::string& key, std::size_t index) {
   return key + "[" + std::to_string(index) + "]";
 }
@@ -146,9 +153,7 @@ void validate_adam(const AdamConfig& value, const std::string& prefix) {
 }
 
 void validate_law(const NetworkConfig& value, const std::string& prefix) {
-  if (value.vesicles < 1 || value.vesicles > kMostVesicles) {
-    reject(prefix + "vesicles", std::to_string(value.vesicles), "from 1 to " + std::to_string(kMostVesicles));
-  }
+  require_within(prefix + "vesicles", value.vesicles, 1, kMostVesicles);
   if (value.law == NoiseLaw::gaussian) return;
   const std::string law = prefix + "law = " + std::string(name(value.law));
   if (value.noise != NoiseKind::heterogeneous) {
@@ -362,9 +367,9 @@ void PopulationConfig::validate() const {
 }
 
 void EvaluationConfig::validate() const {
-  require_at_least("samples", samples, 1);
+  require_within("samples", samples, 1, kMostSamples);
   require_at_least("batch", batch, 1);
-  require_at_least("calibration_bins", calibration_bins, 1);
+  require_within("calibration_bins", calibration_bins, 1, kMostBins);
 }
 
 void ExecutionConfig::validate() const {

@@ -1,16 +1,19 @@
 #include "host/cpu/cpu_engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <new>
 
+#include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/noise.h"
 #include "host/cpu/evaluator.h"
 #include "host/cpu/member.h"
 #include "host/cpu/team.h"
 #include "host/cpu/trainer.h"
+#include "host/memory.h"
 
 namespace ensyn::cpu {
 namespace {
@@ -58,7 +61,7 @@ class CpuEngine final : public Engine {
         train_member(t, *teams_[t], rank);
       });
     }
-    report_divergence(diverged);
+    report_divergence(*this, config_, diverged);
   }
 
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
@@ -77,6 +80,17 @@ class CpuEngine final : public Engine {
       results.push_back(cpu::predict(member, task, table_of<T>(set_), pool_));
     }
     return results;
+  }
+
+  [[nodiscard]] std::optional<int> first_not_finite() override {
+    std::vector<std::uint8_t> finite(members_.size());
+    pool_.for_each(static_cast<std::int64_t>(members_.size()), [&](std::int64_t m, int /*rank*/) {
+      const auto at = static_cast<std::size_t>(m);
+      finite[at] = members_[at].is_finite() ? 1 : 0;
+    });
+    const auto found = std::ranges::find(finite, 0);
+    if (found == finite.end()) return std::nullopt;
+    return static_cast<int>(found - finite.begin());
   }
 
   [[nodiscard]] NetworkState read(int member) const override {
@@ -131,25 +145,37 @@ class CpuEngine final : public Engine {
   std::map<std::size_t, std::pair<std::uint64_t, std::vector<std::uint32_t>>> own_orders_;
 };
 
+/// Bytes of the state of all members, of one as it is initialised in doubles, and of what each team needs for
+/// a step: weights, two minibatches, and activations with their gradients.
+double training_bytes(const PopulationConfig& config, int threads) {
+  const double element = config.precision == Precision::double_precision ? 8 : 4;
+  const auto members = static_cast<double>(config.members.size());
+  const auto parameters = static_cast<double>(config.architecture.parameters());
+  double width = config.architecture.inputs();
+  for (const int size : config.architecture.sizes) width += 2.0 * size;
+  const double team = element * (parameters + 2.0 * config.batch * width);
+  return parameters * (members * kHeterogeneousFields * element + 6 * 8) + std::fmin(threads, members) * team;
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> make_cpu_engine(const PopulationConfig& config, const Dataset& train_data,
                                         const ExecutionConfig& execution) {
   const InstructionSet& set = find_instruction_set(execution.instruction_set);
-  const int threads = execution.threads > 0 ? execution.threads : available_processors();
+  const int threads = thread_count(execution);
+  const double bytes = training_bytes(config, threads);
+  const std::string what = std::to_string(config.members.size()) + " networks of " +
+                           std::to_string(config.architecture.parameters()) + " parameters";
+  require_memory(bytes, what, "train fewer at once, or narrower layers");
   try {
     if (config.precision == Precision::double_precision) {
       return std::make_unique<CpuEngine<double>>(config, train_data, set, threads);
     }
     return std::make_unique<CpuEngine<float>>(config, train_data, set, threads);
   } catch (const std::bad_alloc&) {
-    const double bytes = static_cast<double>(config.architecture.parameters()) *
-                         static_cast<double>(config.members.size()) *
-                         (config.precision == Precision::double_precision ? 64 : 32);
-    throw OutOfMemoryError(
-        "not enough memory for " + std::to_string(config.members.size()) + " networks of " +
-        std::to_string(config.architecture.parameters()) + " parameters (about " +
-        std::to_string(static_cast<std::uint64_t>(bytes / 1048576)) + " MiB of state): train fewer at once");
+    throw OutOfMemoryError("not enough memory for " + what + " (about " +
+                           std::to_string(static_cast<std::uint64_t>(bytes / 1048576)) +
+                           " MiB): train fewer at once");
   }
 }
 

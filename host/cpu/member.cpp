@@ -1,10 +1,25 @@
 #include "host/cpu/member.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ensyn/detail/step.h"
 
 namespace ensyn::cpu {
+namespace {
+
+template <class T>
+bool all_finite(const T* values, int count) noexcept {
+  // Without a branch for each, so that the compiler takes many at once; NaN compares as false.
+  unsigned bad = 0;
+  for (int i = 0; i < count; ++i)
+    bad |= static_cast<unsigned>(!(std::fabs(values[i]) <= std::numeric_limits<T>::max()));
+  return bad == 0;
+}
+
+}  // namespace
+
 std::vector<LayerShape> layer_shapes(const Architecture& architecture) {
   std::vector<LayerShape> shapes;
   for (std::size_t l = 0; l + 1 < architecture.sizes.size(); ++l) {
@@ -94,6 +109,27 @@ NetworkState Member<T>::export_state() const {
   }
   state.epoch = sums;
   return state;
+}
+
+template <class T>
+bool Member<T>::is_finite() const noexcept {
+  const int tensors = shares_phi() ? kMuMoment2 + 1 : kPhiMoment2 + 1;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const LayerShape& shape = shapes_[l];
+    for (int row = 0; row < shape.rows; ++row) {
+      for (int column = 0; column < shape.columns; column += kBlock) {
+        const T* block = layers_[l].data() + element_offset(shape, fields(), row, column, 0);
+        const int width = std::min(kBlock, shape.columns - column);
+        for (int tensor = 0; tensor < tensors; ++tensor) {
+          if (!all_finite(block + tensor * kBlock, width)) return false;
+        }
+      }
+    }
+  }
+  return std::isfinite(sums.nll) && std::ranges::all_of(shared, [](const Shared& group) {
+           const T values[] = {group.phi, group.moment1, group.moment2};
+           return all_finite(values, 3);
+         });
 }
 
 template <class T>

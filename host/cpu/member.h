@@ -26,6 +26,8 @@ class Member {
 
   void import_state(const NetworkState& state);
   [[nodiscard]] NetworkState export_state() const;
+  /// Whether all parameters, moments and sums are finite numbers. Padding does not count.
+  [[nodiscard]] bool is_finite() const noexcept;
 
   /// Whether weights share their phi, and in which groups.
   [[nodiscard]] bool shares_phi() const noexcept { return config_.noise != NoiseKind::heterogeneous; }

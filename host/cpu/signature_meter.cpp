@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/noise.h"
 #include "host/cpu/activations.h"
@@ -14,6 +15,7 @@
 #include "host/cpu/output_curvature.h"
 #include "host/cpu/squared_error.h"
 #include "host/cpu/team.h"
+#include "host/memory.h"
 #include "host/step_constants.h"
 
 namespace ensyn::cpu {
@@ -312,7 +314,10 @@ class Meter {
     layer.inputs = shape.columns - 1;
     const auto mean = [&](double sum) {
       if (std::isfinite(sum)) return sum / examples;
-      throw Error("gradients of layer " + std::to_string(l + 1) + " are not finite: the network diverged");
+      throw DivergenceError("network " + std::to_string(network_.member) + " diverged by step " +
+                                std::to_string(network_.step) + ": gradients of layer " + std::to_string(l) +
+                                " are not finite: lower the learning rate or the cost weights",
+                            network_.member, network_.step);
     };
     for (int k = 0; k < layer.inputs; ++k) {
       layer.input_rate.push_back(mean(totals.input_rate[static_cast<std::size_t>(k)]));
@@ -365,7 +370,17 @@ Signatures measure_signatures(const FrozenNetwork& network, const SignatureConfi
                       std::to_string(config.epochs) + " more have no noise: it ends with step 2^40");
   }
   const InstructionSet& set = find_instruction_set(execution.instruction_set);
-  ThreadPool pool(execution.threads > 0 ? execution.threads : available_processors());
+  const int threads = thread_count(execution);
+  // Each thread has weights and three sums; means, deviations and totals are there once.
+  const double bytes = static_cast<double>(network.population.architecture.parameters()) *
+                       (network.population.precision == Precision::double_precision ? 8 : 4) *
+                       (4.0 * threads + 18);
+  require_memory(bytes,
+                 "measuring the signatures of " +
+                     std::to_string(network.population.architecture.parameters()) + " parameters with " +
+                     std::to_string(threads) + " threads",
+                 "use fewer threads, or a smaller network");
+  ThreadPool pool(threads);
   try {
     return network.population.precision == Precision::double_precision
                ? measure<double>(network, config, set, pool)

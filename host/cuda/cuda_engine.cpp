@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "ensyn/device.h"
 #include "ensyn/noise.h"
 #include "host/cpu/team.h"
 #include "host/cuda/evaluator.h"
@@ -11,6 +12,7 @@
 #include "host/cuda/population_evaluator.h"
 #include "host/cuda/training_step.h"
 #include "host/cuda/whole_training.h"
+#include "host/divergence.h"
 
 namespace ensyn::cuda {
 namespace {
@@ -67,7 +69,7 @@ class CudaEngine final : public Engine {
         minibatches_{config.batch, data.size() / static_cast<std::size_t>(config.batch), data.size(),
                      config.own_order},
         orders_(config.data_seed, order_streams(config), data.size()),
-        pool_(execution.threads > 0 ? execution.threads : cpu::available_processors()),
+        pool_(thread_count(execution)),
         device_data_(data, stream_.get()),
         networks_(config, static_cast<double>(config.batch) / static_cast<double>(data.size()),
                   stream_.get()),
@@ -99,7 +101,7 @@ class CudaEngine final : public Engine {
     for (std::size_t m = 0; m < diverged_at.size(); ++m) {
       diverged_at[m] = networks_.mirror(static_cast<int>(m)).diverged_at;
     }
-    report_divergence(diverged_at);
+    report_divergence(*this, config_, diverged_at);
   }
 
   std::vector<Evaluation> evaluate(const Dataset& data, const EvaluationConfig& config) override {
@@ -107,6 +109,13 @@ class CudaEngine final : public Engine {
   }
   std::vector<Prediction> predict(const Dataset& data, const EvaluationConfig& config) override {
     return of_all<Prediction>(data, config, predict_population<T>, cuda::predict<T>);
+  }
+
+  [[nodiscard]] std::optional<int> first_not_finite() override {
+    for (int m = 0; m < networks_.count(); ++m) {
+      if (find_not_finite(config_, m, read(m))) return m;
+    }
+    return std::nullopt;
   }
 
   [[nodiscard]] NetworkState read(int member) const override {

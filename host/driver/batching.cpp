@@ -5,7 +5,6 @@
 
 #include "ensyn/ensyn.h"
 #include "host/driver/chunk.h"
-#include "host/driver/memory.h"
 #include "host/driver/text.h"
 
 namespace ensyn::driver {
@@ -22,8 +21,7 @@ Batching batching(const SweepSettings& settings, const ExecutionConfig& executio
                   int local_size) {
   // More than this do not make a device faster, but the work that a kill loses larger.
   constexpr std::size_t kMostOnDevice = 256;
-  const auto threads =
-      static_cast<std::size_t>(execution.threads > 0 ? execution.threads : available_processors());
+  const auto threads = static_cast<std::size_t>(thread_count(execution));
   const std::size_t good = uses_cuda(execution) ? kMostOnDevice : threads;
   const std::size_t wanted = std::min(
       grid.size(), settings.networks_at_once ? static_cast<std::size_t>(*settings.networks_at_once) : good);

@@ -39,7 +39,7 @@ OptionTable own_options() {
       {"equilibrium", Kind::whole, "ROUNDS", "0",
        "then bring sigma to its fixed point, in at most so many rounds; 0: leave it", 0},
       {"measure_epochs", Kind::whole, "N", std::to_string(defaults.measure_epochs),
-       "passes over the training set that measure curvature", 1},
+       "passes over the training set that measure curvature", 1, false, kMostPasses},
       {"precision", Kind::text, "NAME", std::string(name(defaults.precision)), "single or double"},
       {"seed", Kind::seed, "SEED", "0", "decides the noise and the initial weights"},
       {"data_seed", Kind::seed, "SEED", "0", "decides the order of the minibatches"},

@@ -34,6 +34,9 @@ struct Curve {
   double fitted_rho = 0;
 };
 
+/// More than any figure shows; they stand in memory, the points in tables too.
+constexpr int kMostPoints = 100'000, kMostDraws = 100'000'000;
+
 const OptionTable& biophysics_options() {
   static const OptionTable table = joined(
       {{{"mean", Kind::real, "MU", "1", "mean PSP, held fixed", 0, true},
@@ -45,8 +48,8 @@ const OptionTable& biophysics_options() {
          "cost of a vesicle ~ radius^K, for membrane, actin and trafficking alike: rho = 2 (1 - K/3)", 0},
         {"cv_low", Kind::real, "CV", "0.05", "smallest sigma / mu of the curves", 0, true},
         {"cv_high", Kind::real, "CV", "1", "largest sigma / mu of the curves", 0, true},
-        {"points", Kind::whole, "N", "41", "points of each curve", 3},
-        {"draws", Kind::whole, "N", "10000", "PSPs drawn for each histogram", 1},
+        {"points", Kind::whole, "N", "41", "points of each curve", 3, false, kMostPoints},
+        {"draws", Kind::whole, "N", "10000", "PSPs drawn for each histogram", 1, false, kMostDraws},
         {"seed", Kind::seed, "SEED", "0", "decides the drawn PSPs"},
         {"out", Kind::text, "DIR", "ensyn-biophysics", "folder for the files"}},
        execution_options()});

@@ -62,6 +62,7 @@ class ChunkTrainer::Run {
       population_.emplace(Population::load(file_, trainer_.data_.train, trainer_.execution_, members));
     }
     announce(*population_);
+    population_->check_evaluation(trainer_.data_.test, settings_.base.evaluation);
     trainer_.device_ = population_->device();
     trainer_.training_method_ = population_->training().method;
     last_step_ = population_->step();
@@ -86,13 +87,6 @@ class ChunkTrainer::Run {
       return;
     }
     const bool ended = epochs_done() == epoch, last = ended && epoch == settings_.base.epochs;
-    // Moments may leave the range of their type while losses are still finite. That is looked for where
-    // neither the size of chunks nor the number of checkpoints plays a part.
-    for (std::size_t m = 0; ended && m < networks_.size(); ++m) {
-      if (population_->finite(static_cast<int>(m))) continue;
-      drop(m, population_->step());
-      return;
-    }
     const bool stop = InterruptGuard::interrupted() && !last;
     if (stop || (ended && !last && save_is_due(epoch))) save();
     if (stop) throw Interrupted("interrupted");

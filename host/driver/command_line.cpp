@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "ensyn/device.h"
-#include "host/driver/utf8.h"
+#include "host/driver/text.h"
 
 namespace ensyn::driver {
 namespace {
@@ -72,14 +72,14 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
 void check_utf8(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (is_utf8(argv[i])) continue;
-    throw ConfigError("argument " + std::to_string(i) + ", '" + as_utf8(argv[i]) +
+    throw ConfigError("argument " + std::to_string(i) + ", '" + legible(argv[i]) +
                       "', is not UTF-8: give another, or rename the file or folder that it names");
   }
   // Relative paths become absolute ones.
   std::error_code ignored;
   const std::string folder = std::filesystem::current_path(ignored).string();
   if (is_utf8(folder)) return;
-  throw ConfigError("the current folder '" + as_utf8(folder) +
+  throw ConfigError("the current folder '" + legible(folder) +
                     "' has a name that is not UTF-8: rename it, or start ensyn in another");
 }
 

@@ -67,6 +67,11 @@ Population load_network(const std::filesystem::path& model, const EvaluateSettin
   const Architecture& architecture = info.config.architecture;
   const auto blank = [&](std::uint64_t examples) {
     const auto bytes = examples * static_cast<std::uint64_t>(architecture.inputs());
+    if (const auto available = available_memory(); available && bytes > *available) {
+      throw OutOfMemoryError(model.string() + ": train_examples is " + std::to_string(examples) + ", of " +
+                             std::to_string(architecture.inputs()) +
+                             " inputs, more than fit into memory: give the file as ensyn wrote it");
+    }
     return Dataset::from_bytes(std::vector<std::uint8_t>(bytes), std::vector<std::uint8_t>(examples),
                                architecture.inputs(), architecture.outputs());
   };

@@ -34,7 +34,7 @@ std::string expectation(const Option& option) {
     case Kind::text:
       return "a text that is not empty";
     case Kind::whole:
-      return "a whole number" + bound(option) + " (up to 2147483647)";
+      return "a whole number" + bound(option) + " (up to " + std::to_string(option.most) + ")";
     case Kind::seed:
       return "a whole number from 0 to 18446744073709551615";
     case Kind::real:
@@ -86,7 +86,7 @@ bool fits(const Option& option, const json& value) {
     case Kind::text:
       return value.is_string() && !value.get_ref<const std::string&>().empty();
     case Kind::whole:
-      return is_whole(value, option.minimum);
+      return is_whole(value, option.minimum) && value.get<std::int64_t>() <= option.most;
     case Kind::seed:
       return value.is_number_unsigned();
     case Kind::real:

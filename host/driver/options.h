@@ -42,7 +42,8 @@ struct Option {
   std::string fallback;    ///< the default as the help shows it; empty shows none
   std::string help;
   double minimum = -std::numeric_limits<double>::infinity();
-  bool above = false;  ///< the value must lie above `minimum`, not at it
+  bool above = false;                          ///< the value must lie above `minimum`, not at it
+  int most = std::numeric_limits<int>::max();  ///< of a whole number
 };
 
 using OptionTable = std::vector<Option>;

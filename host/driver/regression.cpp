@@ -31,6 +31,9 @@ enum Stream : std::uint32_t { kTrainingPoints = 0, kTestPoints = 1 };
 
 constexpr int kTestCount = 200;
 
+/// More than any figure shows; they stand in memory, and in tables.
+constexpr int kMostPoints = 1'000'000, kMostCurvePoints = 100'000;
+
 double f(double x) {
   return x * x * x + 2 * x * x;
 }
@@ -121,6 +124,19 @@ PopulationConfig population_config(const RegressionSettings& settings, const std
     }
   }
   return config;
+}
+
+/// \throws DivergenceError that says which network it was
+void train(Population& population, const RegressionSettings& settings, const std::vector<Model>& models) {
+  try {
+    population.train_steps(static_cast<std::uint64_t>(settings.steps));
+  } catch (const DivergenceError& error) {
+    const Model& model = models[static_cast<std::size_t>(error.member())];
+    const std::string which = std::isnan(model.rho)
+                                  ? "the variational network"
+                                  : "the network of rho " + exact(model.rho) + " and c " + exact(model.c);
+    throw DivergenceError(which + ": " + error.what(), error.member(), error.step());
+  }
 }
 
 /// All points share each draw of the weights, so that a draw is a function of x.
@@ -242,8 +258,10 @@ const OptionTable& regression_options() {
         {"low", Kind::real, "X", exact(defaults.low), "smallest x of the training points"},
         {"high", Kind::real, "X", exact(defaults.high), "largest x of the training points"},
         {"margin", Kind::real, "X", exact(defaults.margin), "how far the curves go beyond them", 0},
-        {"points", Kind::whole, "N", std::to_string(defaults.points), "training points, evenly spaced", 2},
-        {"curve_points", Kind::whole, "N", std::to_string(defaults.curve_points), "points of each curve", 2},
+        {"points", Kind::whole, "N", std::to_string(defaults.points), "training points, evenly spaced", 2,
+         false, kMostPoints},
+        {"curve_points", Kind::whole, "N", std::to_string(defaults.curve_points), "points of each curve", 2,
+         false, kMostCurvePoints},
         {"noise_sd", Kind::real, "SD", exact(defaults.noise_sd), "SD of the points about f(x)", 0, true},
         {"lambda", Kind::real, "L", exact(defaults.lambda), "weight of the magnitude cost sum |mu|", 0},
         {"prior", Kind::text, "NAME", std::string(name(defaults.prior)),
@@ -256,7 +274,7 @@ const OptionTable& regression_options() {
         {"batch", Kind::whole, "N", std::to_string(defaults.batch), "examples per minibatch", 1},
         {"steps", Kind::whole, "N", std::to_string(defaults.steps), "training steps", 1},
         {"samples", Kind::whole, "K", std::to_string(defaults.samples),
-         "weight draws behind each mean and SD", 2},
+         "weight draws behind each mean and SD", 2, false, kMostSamples},
         {"precision", Kind::text, "NAME", std::string(name(defaults.precision)), "single or double"},
         {"seed", Kind::seed, "SEED", "0", "decides noise, initial weights and the points"},
         {"out", Kind::text, "DIR", defaults.out.string(), "folder for the files"}},
@@ -318,14 +336,16 @@ ordered_json run_regression(const RegressionSettings& settings) {
   Population population(population_config(settings, models), training.dataset(settings, "training points"),
                         settings.execution);
   announce(population);
-  population.train_steps(static_cast<std::uint64_t>(settings.steps));
+  const Dataset curve_data = curve.dataset(settings, "curve");
+  population.check_evaluation(curve_data, evaluation_of(settings, curve.x.size()));
+  train(population, settings, models);
 
   const Dataset test_data = test.dataset(settings, "test points");
   const EvaluationConfig on_test = evaluation_of(settings, test.x.size());
   const std::vector<Evaluation> evaluations = population.evaluate(test_data, on_test);
   const std::vector<Prediction> predictions = population.predict(test_data, on_test);
   const std::vector<Prediction> curves =
-      population.predict(curve.dataset(settings, "curve"), evaluation_of(settings, curve.x.size()));
+      population.predict(curve_data, evaluation_of(settings, curve.x.size()));
   Table table{"", {"objective", "rho", "c", "x", "mean", "sd", "target", "predictive_sd"}, {}};
   ordered_json summary = {{"command", "regression"}, {"models", ordered_json::array()}};
   for (std::size_t m = 0; m < models.size(); ++m) {

@@ -34,7 +34,7 @@ OptionTable evaluation_options() {
   const EvaluationConfig defaults;
   return {
       {"samples", Kind::whole, "K", std::to_string(defaults.samples),
-       "weight draws averaged by the final evaluation", 1},
+       "weight draws averaged by the final evaluation", 1, false, kMostSamples},
       {"eval_batch", Kind::whole, "N", std::to_string(defaults.batch),
        "test examples that share one weight draw", 1},
       {"averaging", Kind::text, "NAME", std::string(name(defaults.averaging)),
@@ -46,7 +46,8 @@ OptionTable execution_options() {
   return {
       {"device", Kind::text, "NAME", "auto", "auto (a CUDA device where there is one), cpu or cuda"},
       {"device_index", Kind::whole, "N", "0", "which CUDA device, see ensyn info", 0},
-      {"threads", Kind::whole, "N", "0", "CPU threads; 0 takes every processor", 0},
+      {"threads", Kind::whole, "N", "0",
+       "CPU threads, no more than there are processors; 0 takes every processor", 0},
       {"instruction_set", Kind::text, "NAME", "auto", "CPU instruction set, see ensyn info"},
       {"training_method", Kind::text, "NAME", "auto",
        "on a CUDA device: resident or streamed (whole networks in one kernel), graph (kernels for each step) "
@@ -70,7 +71,8 @@ OptionTable network_options() {
       {"law", Kind::text, "NAME", std::string(name(network.law)),
        "of a weight's noise: gaussian, binomial (release of vesicles) or log-normal"},
       {"vesicles", Kind::whole, "N", std::to_string(network.vesicles),
-       "of the binomial law, N of which each may be released; at most " + std::to_string(kMostVesicles), 1},
+       "of the binomial law, N of which each may be released; at most " + std::to_string(kMostVesicles), 1,
+       false, kMostVesicles},
       {"objective", Kind::text, "NAME", std::string(name(network.objective)), "energy or variational"},
       {"prior", Kind::text, "NAME", "flat",
        "of each weight: flat, gaussian or laplace; variational objective only"},
@@ -312,6 +314,12 @@ void complete(TrainSettings& settings, const Values& values, const Dataset& trai
     throw ConfigError(values.origin("batch") + " is " + std::to_string(settings.population.batch) +
                       ", but the training set has " + std::to_string(train.size()) +
                       " examples: give at most that");
+  }
+  const std::uint64_t steps = train.size() / static_cast<std::size_t>(settings.population.batch) *
+                              static_cast<std::uint64_t>(settings.epochs);
+  if (steps > std::uint64_t{1} << 40) {
+    throw ConfigError(values.origin("epochs") + " is " + std::to_string(settings.epochs) + ", which makes " +
+                      std::to_string(steps) + " steps, but there is noise for 2^40: give fewer");
   }
   std::vector<int>& sizes = settings.population.architecture.sizes;
   sizes = {train.feature_count()};

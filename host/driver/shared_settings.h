@@ -13,6 +13,9 @@
 
 namespace ensyn::driver {
 
+/// Passes over the training set that a measurement may make at most.
+inline constexpr int kMostPasses = 1'000'000;
+
 [[nodiscard]] OptionTable joined(std::initializer_list<OptionTable> parts);
 /// `data` and `dataset`. \param fallback the default as the help shows it
 [[nodiscard]] OptionTable data_options(const std::string& fallback);

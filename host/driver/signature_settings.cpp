@@ -8,7 +8,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kOut = "ensyn-signatures";
-constexpr int kMostPasses = 1'000'000;
 
 /// What a model brings along, so that flags for it have no meaning.
 bool is_of_model(const std::string& key) {
@@ -30,7 +29,7 @@ OptionTable measuring_options() {
       {"measure_epochs", Kind::whole, "N", std::to_string(defaults.measurement.epochs),
        "passes over the training set, with mu and sigma frozen, that measure; at the equilibrium ten times "
        "as many",
-       1},
+       1, false, kMostPasses},
       {"at_mean", Kind::boolean, "", "", "measure at the mean weights instead of under the noise"},
       {"equilibrium", Kind::boolean, "", "",
        "then bring sigma to its fixed point and measure again, beside the published protocol"},
@@ -103,10 +102,6 @@ SignatureSettings signature_settings(const Values& values) {
   settings.train = train_settings(all);
   settings.train.out = values.get<std::string>("out", kOut);
   settings.measurement.epochs = values.get("measure_epochs", settings.measurement.epochs);
-  if (settings.measurement.epochs > kMostPasses) {
-    throw ConfigError(values.origin("measure_epochs") + " is " + std::to_string(settings.measurement.epochs) +
-                      ": at most " + std::to_string(kMostPasses) + " passes can be asked for");
-  }
   settings.measurement.at_mean = values.get("at_mean", false);
   settings.equilibrium = values.get("equilibrium", false);
   settings.rounds.rounds = values.get("equilibrium_rounds", settings.rounds.rounds);

@@ -45,11 +45,12 @@ Population load(const SignatureSettings& settings, const Dataset& train) {
                   " networks: signatures takes one");
 }
 
-Population train(const SignatureSettings& settings, const Dataset& data, bool show_progress) {
+Population train(const SignatureSettings& settings, const TrainTest& data, bool show_progress) {
   TrainSettings complete_settings = settings.train;
-  complete(complete_settings, Values(), data);
-  Population network(complete_settings.population, data, settings.train.execution);
+  complete(complete_settings, Values(), data.train);
+  Population network(complete_settings.population, data.train, settings.train.execution);
   announce(network);
+  network.check_evaluation(data.test, settings.train.evaluation);
   ProgressLine line(show_progress, settings.train.epochs, 0);
   const bool done = network.train(settings.train.epochs, [&](const Progress& progress) {
     line.show(progress);
@@ -184,8 +185,7 @@ SignatureRun run_signatures(const SignatureSettings& settings, bool show_progres
   create_folder(folder.path);
   remove_signatures(folder.path);
   write_json(folder.config(), to_json(settings));
-  Population network =
-      settings.model ? load(settings, data.train) : train(settings, data.train, show_progress);
+  Population network = settings.model ? load(settings, data.train) : train(settings, data, show_progress);
   return Run(settings, data, network).finish();
 }
 

@@ -76,6 +76,15 @@ std::string bytes_text(double bytes) {
   return formatted(bytes < 9.95 && *unit != 'B' ? "%.1f %s" : "%.0f %s", bytes, unit);
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::optional<Character> character = first_character(text);
+    if (!character) return false;
+    text.remove_prefix(character->length);
+  }
+  return true;
+}
+
 std::string legible(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string result;

@@ -20,6 +20,9 @@ namespace ensyn::driver {
 /// `850 B`, `2.9 MB`, `12 GB`.
 [[nodiscard]] std::string bytes_text(double bytes);
 
+/// Whether the bytes are UTF-8, as JSON and the tables want it.
+[[nodiscard]] bool is_utf8(std::string_view text);
+
 /// Valid UTF-8 without control characters, which SVG and HTML can hold: each byte that is not part of a
 /// printable character stands as `\xNN`.
 [[nodiscard]] std::string legible(std::string_view text);

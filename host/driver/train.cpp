@@ -150,7 +150,8 @@ class Training {
     };
     const auto start = Clock::now();
     try {
-      population_.train(epoch, watch);
+      // What was stopped within an epoch is saved all the same, and so looked at.
+      if (!population_.train(epoch, watch)) population_.check_finite();
     } catch (const DivergenceError& error) {
       throw DivergenceError(std::string(error.what()) + "; " + last_good(), error.member(), error.step());
     }
@@ -160,7 +161,7 @@ class Training {
     if (ended) record(epoch, metrics);
     const bool stop = InterruptGuard::interrupted() && !(ended && epoch == settings_.epochs);
     // The row goes first: a kill between the two leaves a row too many, which resuming drops.
-    if (stop || due(epoch, settings_.checkpoint_every)) save();
+    if (stop || due(epoch, settings_.checkpoint_every)) population_.save(folder_.model());
     if (stop) throw Error(interruption());
   }
 
@@ -172,15 +173,6 @@ class Training {
       row.test = population_.evaluate(test_, config).front();
     }
     metrics_.add(row);
-  }
-
-  void save() const {
-    try {
-      population_.save(folder_.model());
-    } catch (const DataError& error) {
-      // A parameter or moment has left the range of its type though the loss is still finite.
-      throw Error(std::string("the network diverged: ") + error.what() + "; " + last_good());
-    }
   }
 
   [[nodiscard]] std::string last_good() const {
@@ -253,6 +245,7 @@ void train(const TrainFlags& flags) {
   Population population = loads ? load_population(request, data.train)
                                 : Population(settings.population, data.train, settings.execution);
   announce(population);
+  population.check_evaluation(data.test, settings.evaluation);
   Training training(settings, data, population, !flags.quiet);
 
   // From here on files change. Writing the configuration also shows that the folder can be written.

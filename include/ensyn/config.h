@@ -172,11 +172,15 @@ enum class Averaging {
 [[nodiscard]] ENSYN_API std::string_view name(Averaging value) noexcept;
 [[nodiscard]] ENSYN_API Averaging averaging_from(std::string_view text);
 
+/// Draws that an evaluation may average at most: their outputs are kept until they are averaged.
+inline constexpr int kMostSamples = 1'000'000;
+
 /// How a data set is evaluated.
 struct ENSYN_API EvaluationConfig {
-  int samples = 20;           ///< K, weight draws averaged per example, >= 1; the first is the single sample
-  int batch = 20;             ///< examples that share one weight draw, >= 1
-  int calibration_bins = 15;  ///< equal-width bins of the expected calibration error, >= 1
+  /// K, weight draws averaged per example, from 1 to kMostSamples; the first is the single sample
+  int samples = 20;
+  int batch = 20;  ///< examples that share one weight draw, >= 1; more than there are means all of them
+  int calibration_bins = 15;  ///< equal-width bins of the expected calibration error, from 1 to 1,000,000
   Averaging averaging = Averaging::probabilities;
 
   /// \throws ConfigError
@@ -190,7 +194,7 @@ struct ENSYN_API EvaluationConfig {
 struct ENSYN_API ExecutionConfig {
   DeviceKind device = DeviceKind::automatic;
   int device_index = 0;  ///< which CUDA device, >= 0
-  int threads = 0;       ///< CPU threads; 0 takes every processor that this process may use
+  int threads = 0;  ///< CPU threads, see `thread_count`; 0 takes every processor that this process may use
   /// CPU instruction set: `auto` (the best this machine has), `avx512`, `avx2`, `neon` or `portable`.
   std::string instruction_set = "auto";
   TrainingMethod training_method = TrainingMethod::automatic;  ///< of a CUDA device; the CPU has its own

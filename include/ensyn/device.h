@@ -2,9 +2,12 @@
 /// What this build and this machine can do.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "ensyn/config.h"
 #include "ensyn/export.h"
 
 namespace ensyn {
@@ -23,6 +26,16 @@ struct BuildInfo {
 
 /// Processors that this process may use.
 [[nodiscard]] ENSYN_API int available_processors() noexcept;
+
+/// CPU threads that are started where `execution` asks for some: execution.threads, or one for each processor
+/// where that is 0. No more than there are processors are of any use, and results do not depend on how many
+/// there are, so that larger numbers become that of the processors; up to 8 are started in any case, to see
+/// on a small machine what a larger one does.
+[[nodiscard]] ENSYN_API int thread_count(const ExecutionConfig& execution) noexcept;
+
+/// Bytes that this process could still take before the machine, or the control group that it is in, runs out;
+/// nothing where the system does not say.
+[[nodiscard]] ENSYN_API std::optional<std::uint64_t> available_memory();
 
 /// Name of the processor as the operating system gives it.
 [[nodiscard]] ENSYN_API std::string processor_name();

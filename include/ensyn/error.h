@@ -53,11 +53,12 @@ class ENSYN_API OutOfMemoryError : public Error {
   ~OutOfMemoryError() override;
 };
 
-/// The loss of one network stopped being a finite number.
+/// The loss of one network, a parameter or a moment of Adam stopped being a finite number.
 class ENSYN_API DivergenceError : public Error {
  public:
   /// \param member index of the network in its population.
-  /// \param step zero-based number of the training step whose loss is not finite.
+  /// \param step zero-based number of the training step whose loss is not finite; for a parameter or moment,
+  /// which is not looked at in every step, the steps that were done when it was found.
   DivergenceError(const std::string& message, int member, std::uint64_t step);
   ~DivergenceError() override;
 

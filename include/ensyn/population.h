@@ -81,18 +81,25 @@ class ENSYN_API Population {
   static Population load_with_other_data(const std::filesystem::path& file, Dataset train_data,
                                          const ExecutionConfig& execution = {});
 
-  /// Runs `steps` minibatches on every member. \throws DivergenceError when a loss is not finite; the state
-  /// then is that after the failing step and not worth keeping.
+  /// Runs `steps` minibatches on every member. \throws DivergenceError when a loss is not finite, and, as
+  /// `check_finite`, at the end and every thousand steps or at the end of the epoch after; the state then is
+  /// that after the failing step and not worth keeping.
   void train_steps(std::uint64_t steps);
 
   /// Runs until `epochs` epochs are complete since initialisation. `on_progress` is called a few times a
-  /// second and at each epoch's end; returning false stops there. \returns true when all epochs were run.
+  /// second and at each epoch's end; returning false stops there, and nothing is looked at any more. \returns
+  /// true when all epochs were run. \throws as train_steps
   bool train(int epochs, const std::function<bool(const Progress&)>& on_progress = {});
 
   /// Mean, single-sample and K-sample predictions of every member on `data`. Pure: neither parameters nor
-  /// training noise change. \throws ConfigError, DataError when `data` does not fit the architecture.
+  /// training noise change. \throws ConfigError, DataError when `data` does not fit the architecture,
+  /// OutOfMemoryError
   [[nodiscard]] std::vector<Evaluation> evaluate(const Dataset& data,
                                                  const EvaluationConfig& config = {}) const;
+
+  /// \throws what `evaluate` would for a configuration that is not valid or asks for more memory than there
+  /// is; to be called before a long training.
+  void check_evaluation(const Dataset& data, const EvaluationConfig& config) const;
 
   /// Every member's outputs over config.samples draws of its weights, the draws that `evaluate` makes: a draw
   /// is shared by config.batch examples. Of `data` only the features are looked at. Pure, as `evaluate`.
@@ -103,7 +110,7 @@ class ENSYN_API Population {
   /// What signatures.h describes, of one member on the training set. Computed on the CPU, wherever the
   /// population trains. Pure: neither parameters nor training noise change. \throws ConfigError (also
   /// for the log_normal law, where dw/dmu is not 1), OutOfMemoryError, DeviceError on an instruction set that
-  /// cannot run here, Error where a gradient is not finite
+  /// cannot run here, DivergenceError where a gradient is not finite
   [[nodiscard]] Signatures signatures(int member, const SignatureConfig& config = {}) const;
 
   /// \throws ConfigError when member or layer is out of range.
@@ -117,6 +124,9 @@ class ENSYN_API Population {
   /// Whether all its parameters and moments are finite numbers, as `save` requires. \throws ConfigError when
   /// member is out of range.
   [[nodiscard]] bool finite(int member) const;
+  /// \throws DivergenceError unless all parameters and moments of all members are finite numbers. The loss
+  /// may be finite where they are not: a moment that has overflowed holds its parameter still.
+  void check_finite() const;
   /// Metrics of the current epoch so far, one per member.
   [[nodiscard]] std::vector<TrainingMetrics> metrics() const;
 

@@ -226,12 +226,18 @@ TEST(Config, BadEvaluationAndExecution) {
   EvaluationConfig evaluation;
   evaluation.samples = 0;
   expect_error<ConfigError>([&] { evaluation.validate(); }, {"samples = 0"});
+  for (const int samples : {kMostSamples + 1, std::numeric_limits<int>::max()}) {
+    evaluation.samples = samples;
+    expect_error<ConfigError>([&] { evaluation.validate(); }, {"samples = ", "from 1 to 1000000"});
+  }
   evaluation = {};
   evaluation.batch = -1;
   expect_error<ConfigError>([&] { evaluation.validate(); }, {"batch = -1"});
   evaluation = {};
   evaluation.calibration_bins = 0;
   expect_error<ConfigError>([&] { evaluation.validate(); }, {"calibration_bins = 0"});
+  evaluation.calibration_bins = std::numeric_limits<int>::max();
+  expect_error<ConfigError>([&] { evaluation.validate(); }, {"calibration_bins = ", "from 1 to 1000000"});
   ExecutionConfig execution;
   execution.device_index = -1;
   expect_error<ConfigError>([&] { execution.validate(); }, {"device_index = -1"});

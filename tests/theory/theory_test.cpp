@@ -81,6 +81,11 @@ TEST(Theory, StationarySigmaAtTheEnds) {
   EXPECT_EQ(theory::stationary_sigma(costs, 0), kInfinity);
   EXPECT_EQ(theory::stationary_sigma(free, 3), 0);
   EXPECT_EQ(theory::stationary_sigma({}, 3), 0);
+  // A weight of 0 is no term, also where its power of sigma is infinite.
+  const std::vector<CostTerm> one = {{0.5, 1e-250}}, with_none = {{0.5, 1e-250}, {50, 0}};
+  EXPECT_LT(theory::stationary_sigma(one, 1e10), 1e-100);
+  EXPECT_EQ(theory::stationary_sigma(with_none, 1e10), theory::stationary_sigma(one, 1e10));
+  EXPECT_EQ(theory::stationary_ratio(with_none, 1e-10, 1e10), theory::stationary_ratio(one, 1e-10, 1e10));
 }
 
 TEST(Theory, SlopesAreThoseOfStationarySigma) {

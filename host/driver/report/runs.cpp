@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "ensyn/error.h"
-#include "host/driver/utf8.h"
+#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -97,12 +97,12 @@ class Collector {
  private:
   static std::string last_parts(const std::filesystem::path& path, std::size_t count) {
     const auto parts = static_cast<std::size_t>(std::distance(path.begin(), path.end()));
-    if (count >= parts) return as_utf8(path.string());
+    if (count >= parts) return legible(path.string());
     std::filesystem::path last;
     for (auto part = std::next(path.begin(), static_cast<std::ptrdiff_t>(parts - count)); part != path.end();
          ++part)
       last /= *part;
-    return as_utf8(last.string());
+    return legible(last.string());
   }
 
   std::vector<Run> runs_;
