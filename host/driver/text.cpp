@@ -29,16 +29,16 @@ std::optional<Character> first_character(std::string_view text) {
     code = code << 6U | (byte(i) & 0x3FU);
   }
   constexpr std::uint32_t kFirst[] = {0, 0, 0x80, 0x800, 0x10000};  // of that length; below, it is too long
-  if (code < kFirst[length] || code > 0x10FFFF) return std::nullopt;
+  const bool surrogate = code >= 0xD800 && code < 0xE000;
+  if (code < kFirst[length] || code > 0x10FFFF || surrogate) return std::nullopt;
   return Character{code, length};
 }
 
 /// Whether XML and HTML can hold it and a reader sees it.
 bool is_printable(std::uint32_t code) {
   const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029;
-  const bool surrogate = code >= 0xD800 && code < 0xE000;
   const bool no_character = (code & 0xFFFEU) == 0xFFFE || (code >= 0xFDD0 && code < 0xFDF0);
-  return !control && !surrogate && !no_character;
+  return !control && !no_character;
 }
 
 }  // namespace
