@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -136,6 +137,25 @@ TEST(WholeDivergence, NamesMemberAndStepAsTheCpuDoes) {
   EXPECT_EQ(want.first, 3);
   for (const TrainingMethod method : {TrainingMethod::streamed, TrainingMethod::resident})
     EXPECT_EQ(divergence(*engines::on_cuda(test, data, method)), want);
+}
+
+TEST(WholeDivergence, FindsAMomentThatOverflowedWhereTheLossIsFinite) {
+  Case test = parity::case_named("population", Precision::single_precision);
+  test.config.members[3].objective = ensyn::Objective::energy;
+  test.config.members[3].costs = {{7, 1}};
+  test.config.members[3].sigma_init = 1e-3;
+  const Dataset data = parity::make_data(test);
+  const auto found = [&](ensyn::Engine& engine) {
+    EXPECT_EQ(engine.first_not_finite(), std::nullopt);
+    // One step: where whole networks are trained NaN comes of it in the next, and the loss shows it.
+    train(engine, test, 0, 1);
+    return engine.first_not_finite();
+  };
+  EXPECT_EQ(found(*engines::on_cpu(test, data)), 3);
+  for (const TrainingMethod method :
+       {TrainingMethod::graph, TrainingMethod::streamed, TrainingMethod::resident}) {
+    EXPECT_EQ(found(*engines::on_cuda(test, data, method)), 3) << name(method);
+  }
 }
 
 }  // namespace
