@@ -7,11 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <optional>
 #include <set>
 #include <string>
 #include <system_error>
+
+#include "host/io/json_text.h"
 
 namespace ensyn::driver {
 namespace {
@@ -19,16 +20,7 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json read_config(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  try {
-    ordered_json config = ordered_json::parse(stream);
-    if (config.is_object()) return config;
-  } catch (const ordered_json::exception&) {
-    // The same as what is JSON, but no object.
-  } catch (const std::ios_base::failure&) {
-    // A folder of that name.
-  }
-  throw DataError(file.string() + " is damaged: restore it, or start anew with --overwrite");
+  return read_json_object<ordered_json>(file, "restore it, or start anew with --overwrite");
 }
 
 std::optional<std::size_t> number(const std::string& text) {
