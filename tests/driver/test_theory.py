@@ -113,7 +113,7 @@ class ExperimentsTest(DriverTest):
         file = self.write("other.csv", "a,b\n1,2\n3,4\n5,6\n")
         self.fail_with(3, ["other.csv", "Pr (before)"], "experiments", "--ltp", file)
         file = self.write("zero.csv", PLASTICITY + good * 2 + good.replace("0.1", "0"))
-        self.fail_with(3, ["zero.csv", "row 3", "Pr (before)"], "experiments", "--ltd", file)
+        self.fail_with(3, ["zero.csv", "line 4", "Pr (before)"], "experiments", "--ltd", file)
         file = self.write("cut.csv", PLASTICITY + good + "'a',0.1,0.2")
         self.fail_with(3, ["cut.csv", "line 3"], "experiments", "--ltp", file)
         file = self.write("word.csv", PLASTICITY + good + good.replace("0.1", "high"))

@@ -89,9 +89,9 @@ CONTRADICTIONS = [
 BAD_FILES = {
     "unknown key": ('{"learning_rate": 1}', "learning_rate"),
     "key of another command": ('{"bins": 1}', "bins"),
-    "NaN": ('{"lr": NaN}', "not JSON"),
-    "Infinity": ('{"lr": Infinity}', "not JSON"),
-    "overflow": ('{"lr": 1e999}', "not JSON"),
+    "NaN": ('{"lr": NaN}', "not valid JSON"),
+    "Infinity": ('{"lr": Infinity}', "not valid JSON"),
+    "overflow": ('{"lr": 1e999}', "not valid JSON"),
     "text for a number": ('{"lr": "1e-4"}', '"lr"'),
     "fraction for a whole number": ('{"epochs": 1.5}', '"epochs"'),
     "number for a text": ('{"noise": 1}', '"noise"'),
@@ -102,11 +102,11 @@ BAD_FILES = {
     "cost without c": ('{"cost": [{"rho": 1}]}', '"cost"'),
     "empty cost": ('{"cost": []}', '"cost"'),
     "unknown name": ('{"noise": "loud"}', '"noise"'),
-    "repeated key": ('{"lr": 1, "lr": 2}', '"lr"'),
+    "repeated key": ('{"lr": 1, "lr": 2}', "'lr' is given twice"),
     "contradiction": ('{"rho": 1, "mechanism": "actin"}', '"mechanism"'),
     "array": ("[]", "object"),
-    "empty": ("", "not JSON"),
-    "cut off": ('{"lr": ', "not JSON"),
+    "empty": ("", "not valid JSON"),
+    "cut off": ('{"lr": ', "not valid JSON"),
 }
 
 

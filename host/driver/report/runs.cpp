@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include "ensyn/error.h"
+#include "host/io/json_text.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -38,38 +38,45 @@ const std::vector<std::pair<std::string, ordered_json>>& paper_settings() {
 ordered_json read_config(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return {};
-  std::ifstream stream(file, std::ios::binary);
-  try {
-    ordered_json config = ordered_json::parse(stream);
-    if (config.is_object()) return config;
-  } catch (const ordered_json::exception&) {
-    // Said below, with what to do.
-  }
-  throw DataError(file.string() + " is not a JSON object: the file is damaged, make the run again");
+  return read_json_object<ordered_json>(file, "restore it, or make the run again");
 }
 
-void collect(const std::filesystem::path& folder, const std::string& name, int depth,
+/// Whether both names, such as `grid` and `grid/`, are of one folder.
+bool is_same(const std::filesystem::path& one, const std::filesystem::path& other) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(one, other, ignored);
+}
+
+/// Adds the runs in a folder and in its subfolders, each once, whatever way leads to it. \returns whether any
+/// lies there
+bool collect(const std::filesystem::path& folder, const std::string& name, int depth,
              std::vector<Run>& runs) {
   Run run{folder, name, {}};
-  if (std::ranges::any_of(kTables, [&](const char* table) { return run.holds(table); })) {
+  bool found = std::ranges::any_of(kTables, [&](const char* table) { return run.holds(table); });
+  const bool known =
+      std::ranges::any_of(runs, [&](const Run& other) { return is_same(other.folder, folder); });
+  if (found && !known) {
     run.config = read_config(folder / "config.json");
     runs.push_back(std::move(run));
   }
-  if (depth == kDeepest) return;
+  if (depth == kDeepest) return found;
   std::vector<std::filesystem::path> inner;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     if (entry.is_directory(error)) inner.push_back(entry.path());
   }
   std::ranges::sort(inner);
-  for (const auto& path : inner) collect(path, name + "/" + path.filename().string(), depth + 1, runs);
+  for (const auto& path : inner) {
+    found = collect(path, name + "/" + path.filename().string(), depth + 1, runs) || found;
+  }
+  return found;
 }
 
-std::optional<Table> optional_table(const std::filesystem::path& file,
-                                    const std::vector<std::string>& columns) {
+std::optional<Table> optional_reference(const std::filesystem::path& file,
+                                        const std::vector<std::string>& columns) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return std::nullopt;
-  return read_table(file, columns);
+  return read_table(file, columns, Author::user);
 }
 
 }  // namespace
@@ -87,16 +94,18 @@ std::string Run::setting(const std::string& key) const {
 
 std::vector<Run> find_runs(const std::vector<std::filesystem::path>& folders) {
   std::vector<Run> runs;
-  for (const std::filesystem::path& folder : folders) {
+  for (auto given = folders.begin(); given != folders.end(); ++given) {
+    const std::filesystem::path& folder = *given;
     std::error_code ignored;
     if (!std::filesystem::is_directory(folder, ignored)) {
       throw DataError(folder.string() + " is not a folder: give the --out folders of runs");
     }
-    const std::size_t before = runs.size();
+    if (std::any_of(folders.begin(), given, [&](const auto& other) { return is_same(other, folder); })) {
+      throw ConfigError(folder.string() + " is given twice, in this or another spelling: leave one");
+    }
     const auto path = folder.lexically_normal();
     const auto last = path.has_filename() ? path.filename() : path.parent_path().filename();
-    collect(folder, last.string(), 0, runs);
-    if (runs.size() == before) {
+    if (!collect(folder, last.string(), 0, runs)) {
       std::string names;
       for (const char* table : kTables) names += (names.empty() ? "" : ", ") + std::string(table);
       throw DataError(folder.string() + " holds nothing to report: none of " + names +
@@ -148,12 +157,13 @@ Reference read_reference(const std::optional<std::filesystem::path>& folder) {
     throw DataError("--reference " + folder->string() +
                     " is not a folder: give the one with paper_tradeoff.csv");
   }
-  Reference reference{optional_table(*folder / "paper_tradeoff.csv",
-                                     {"rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms"}),
-                      optional_table(*folder / "paper_signatures.csv",
-                                     {"rho", "layer", "sigma_median", "curvature_median",
-                                      "spearman_curvature", "slope_curvature", "spearman_learning_rate",
-                                      "slope_learning_rate", "spearman_input_rate", "slope_input_rate"})};
+  Reference reference{
+      optional_reference(*folder / "paper_tradeoff.csv",
+                         {"rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms"}),
+      optional_reference(
+          *folder / "paper_signatures.csv",
+          {"rho", "layer", "sigma_median", "curvature_median", "spearman_curvature", "slope_curvature",
+           "spearman_learning_rate", "slope_learning_rate", "spearman_input_rate", "slope_input_rate"})};
   if (!reference.tradeoff && !reference.signatures) {
     throw DataError("--reference " + folder->string() +
                     " holds neither paper_tradeoff.csv nor paper_signatures.csv");

@@ -23,7 +23,8 @@ struct Run {
 };
 
 /// The runs in these folders and in their subfolders, in the order given and then by name.
-/// \throws DataError when one does not exist, holds no run that can be reported, or has a damaged config.json
+/// \throws ConfigError when a folder is given twice; DataError when one does not exist, holds no run that can
+/// be reported, or has a damaged config.json
 [[nodiscard]] std::vector<Run> find_runs(const std::vector<std::filesystem::path>& folders);
 
 /// Those that hold `file`.

@@ -4,10 +4,10 @@
 
 namespace ensyn::driver::report {
 
-Table read_table(const std::filesystem::path& file, const std::vector<std::string>& required) {
+Table read_table(const std::filesystem::path& file, const std::vector<std::string>& required, Author author) {
   Table table = [&] {
     try {
-      return read_csv(file);
+      return read_csv(file, author);
     } catch (const IoError& error) {
       throw DataError(error.what());
     }
@@ -15,7 +15,8 @@ Table read_table(const std::filesystem::path& file, const std::vector<std::strin
   for (const std::string& column : required) {
     if (!table.has(column)) {
       throw DataError(file.string() + " lacks the column " + column +
-                      ": it was made by another version of ensyn, make it again");
+                      (author == Author::user ? ": add it, or leave the file out"
+                                              : ": it was made by another version of ensyn, make it again"));
     }
   }
   return table;
