@@ -122,8 +122,18 @@ void check_normalization(const Normalization& value, const std::string& source) 
 
 struct IdxPair {
   std::vector<std::uint8_t> features, labels;
+  std::vector<std::size_t> shape;  ///< of an image, such as 28 x 28
   int feature_count = 0;
 };
+
+/// `28 x 28`
+std::string shape_text(const std::vector<std::size_t>& shape) {
+  std::string text;
+  for (const auto size : shape) {
+    text += (text.empty() ? "" : " x ") + std::to_string(size);
+  }
+  return text;
+}
 
 IdxArray read_idx(const fs::path& file) {
   const auto source = file.string();
@@ -152,7 +162,10 @@ IdxPair read_idx_pair(const fs::path& images_file, const fs::path& labels_file) 
     throw DataError(quote(images_file.string()) + ": an image has " + std::to_string(width) +
                     " values, which is beyond 2^31; crop or split the images");
   }
-  return {std::move(images.values), std::move(labels.values), static_cast<int>(width)};
+  return {std::move(images.values),
+          std::move(labels.values),
+          {images.sizes.begin() + 1, images.sizes.end()},
+          static_cast<int>(width)};
 }
 
 /// `classes` 0: as many as the labels need, and at least ten.
@@ -164,12 +177,14 @@ int classes_of(const IdxPair& pair, const fs::path& labels_file, int classes) {
   return classes;
 }
 
-/// The file as it is or with `.gz`; nothing when there is neither.
+/// The file as it is or with `.gz`; nothing when there is neither. A folder of that name, as some programs
+/// make one when they unpack, is no file.
 std::optional<fs::path> find_file(const fs::path& folder, const char* name) {
-  std::error_code ignored;
   for (const char* ending : {"", ".gz"}) {
     auto file = folder / (std::string(name) + ending);
-    if (fs::exists(file, ignored)) {
+    std::error_code code;
+    const auto status = fs::status(file, code);
+    if (fs::exists(status) && !fs::is_directory(status)) {
       return file;
     }
   }
@@ -185,6 +200,13 @@ constexpr const char* kFolderFiles[] = {kTrainImages, kTrainLabels, kTestImages,
 fs::path need_file(const fs::path& folder, const char* name) {
   if (auto file = find_file(folder, name)) {
     return *file;
+  }
+  for (const char* ending : {"", ".gz"}) {
+    const auto path = folder / (std::string(name) + ending);
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) {
+      throw IoError(quote(path.string()) + " is a folder, not an IDX file; put the file in its place");
+    }
   }
   throw IoError(
       "folder " + quote(folder.string()) + " has no " + name + " and no " + name +
@@ -204,9 +226,9 @@ TrainTest load_folder(const fs::path& folder, Normalization normalization, int c
   auto test = read_idx_pair(test_images, test_labels);
   classes = classes_of(train, train_labels, classes);
   classes_of(test, test_labels, classes);
-  if (train.feature_count != test.feature_count) {
-    throw DataError(quote(test_images.string()) + ": its images have " + std::to_string(test.feature_count) +
-                    " values, but those of the training set have " + std::to_string(train.feature_count) +
+  if (train.shape != test.shape) {
+    throw DataError(quote(test_images.string()) + ": its images are " + shape_text(test.shape) +
+                    ", but those of the training set are " + shape_text(train.shape) +
                     "; use files that belong together");
   }
   const auto make = [&](IdxPair& pair) {

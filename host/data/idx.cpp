@@ -1,6 +1,8 @@
 #include "host/data/idx.h"
 
 #include <limits>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "ensyn/error.h"
@@ -12,8 +14,45 @@ namespace {
 constexpr std::uint8_t kUnsignedByte = 0x08;
 constexpr std::size_t kPrefix = 4;
 
-[[noreturn]] void fail(const std::string& source, const std::string& what) {
-  throw DataError(quote(source) + ": " + what + "; get the file again or name an IDX file");
+[[noreturn]] void fail(const std::string& source, const std::string& what,
+                       const std::string& advice = "get the file again or name an IDX file") {
+  throw DataError(quote(source) + ": " + what + "; " + advice);
+}
+
+/// An element type of the format, in words; nothing where there is none of that number.
+std::optional<std::string_view> type_name(std::uint8_t type) {
+  switch (type) {
+    case kUnsignedByte:
+      return "unsigned bytes";
+    case 0x09:
+      return "signed bytes";
+    case 0x0b:
+      return "16-bit whole numbers";
+    case 0x0c:
+      return "32-bit whole numbers";
+    case 0x0d:
+      return "32-bit floating-point numbers";
+    case 0x0e:
+      return "64-bit floating-point numbers";
+    default:
+      return std::nullopt;
+  }
+}
+
+/// A file of another type is sound: what to do is another thing than where it is damaged.
+void check_type(std::uint8_t type, const std::string& source) {
+  if (type == kUnsignedByte) {
+    return;
+  }
+  const auto name = type_name(type);
+  const std::string number = std::to_string(type);
+  if (!name) {
+    fail(source, "its IDX header has the element type " + number + ", which does not exist");
+  }
+  fail(source,
+       "its elements are " + std::string(*name) + " (IDX element type " + number +
+           "), which are not read: only unsigned bytes (type 8) are",
+       "convert the file to unsigned bytes");
 }
 
 std::size_t big_endian(const std::uint8_t* bytes) {
@@ -28,9 +67,7 @@ std::vector<std::size_t> parse_sizes(const std::vector<std::uint8_t>& content, c
   if (content[0] != 0 || content[1] != 0) {
     fail(source, "it does not start with the two zero bytes of IDX");
   }
-  if (content[2] != kUnsignedByte) {
-    fail(source, "its IDX element type is " + std::to_string(content[2]) + ", not 8 (unsigned byte)");
-  }
+  check_type(content[2], source);
   const std::size_t dimensions = content[3];
   if (dimensions == 0) {
     fail(source, "its IDX header has no dimensions");
@@ -52,7 +89,8 @@ IdxArray parse_idx(std::vector<std::uint8_t> content, const std::string& source)
   std::size_t elements = 1;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] == 0) {
-      fail(source, "it is empty: dimension " + std::to_string(i) + " has size 0");
+      fail(source, "it is empty: dimension " + std::to_string(i) + " has size 0",
+           "name a file with at least one element");
     }
     if (elements > std::numeric_limits<std::size_t>::max() / sizes[i]) {
       fail(source, "its IDX dimensions overflow: their product is beyond 2^64");

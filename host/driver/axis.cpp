@@ -10,9 +10,6 @@
 namespace ensyn::driver {
 namespace {
 
-/// More values than any sweep could train; a typing error in a count should not fill the memory.
-constexpr std::uint64_t kMostValues = 1000000;
-
 std::string quoted(std::string_view text) {
   return "'" + std::string(text) + "'";
 }
@@ -96,6 +93,10 @@ void add_range(std::vector<double>& values, std::string_view text) {
 
 }  // namespace
 
+std::string too_many_values() {
+  return "there are more than " + std::to_string(kMostValues) + " values: give fewer";
+}
+
 std::optional<double> parse_real(std::string_view text) {
   const auto found = real(text);
   return found ? std::optional(found->value) : std::nullopt;
@@ -109,6 +110,7 @@ std::vector<double> parse_reals(std::string_view text) {
     } else {
       values.push_back(finite_real(item).value);
     }
+    if (values.size() > kMostValues) throw ConfigError(too_many_values());
   }
   return values;
 }
@@ -128,6 +130,7 @@ std::vector<std::uint64_t> parse_seeds(std::string_view text) {
       throw ConfigError("range " + quoted(item) + " has more than " + std::to_string(kMostValues) +
                         " values");
     }
+    if (values.size() + (*last - *first) >= kMostValues) throw ConfigError(too_many_values());
     for (std::uint64_t i = 0; i <= *last - *first; ++i) values.push_back(*first + i);
   }
   return values;

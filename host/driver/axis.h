@@ -3,12 +3,20 @@
 /// `0:1:5lin`, `0:9`.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace ensyn::driver {
+
+/// More values than any sweep could train; a typing error in a count should not fill the memory.
+inline constexpr std::size_t kMostValues = 100000;
+
+/// Says that a list has more than that.
+[[nodiscard]] std::string too_many_values();
 
 /// A number as commands take it: decimal (`0.25`), a fraction (`2/3`) or a power of ten with a broken
 /// exponent

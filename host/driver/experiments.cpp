@@ -61,15 +61,14 @@ Numbers positive(const Table& table, const std::string& column) {
   Numbers values = table.numbers(column);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] > 0) continue;
-    throw DataError(table.source + ", row " + std::to_string(i + 1) + ": '" + column + "' is " +
-                    exact(values[i]) + ", but must be above 0");
+    table.reject(i, column, "is " + exact(values[i]) + ", but must be above 0");
   }
   return values;
 }
 
 Table read_table(const std::filesystem::path& file) {
   try {
-    return read_csv(file);
+    return read_csv(file, Author::user);
   } catch (const IoError& error) {
     throw DataError(error.what());
   }

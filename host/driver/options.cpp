@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
 #include <optional>
 #include <set>
 
 #include "host/driver/axis.h"
 #include "host/driver/data_digests.h"
 #include "host/driver/number.h"
+#include "host/io/json_text.h"
 
 namespace ensyn::driver {
 namespace {
@@ -141,9 +141,16 @@ json axis_from_json(Kind kind, const json& value) {
     // Fractions and ranges have no other form in JSON.
     const json values =
         item.is_string() ? axis_from_text(kind, item.get_ref<const std::string&>()) : json::array({item});
+    if (list.size() + values.size() > kMostValues) throw ConfigError(too_many_values());
     list.insert(list.end(), values.begin(), values.end());
   }
   return list;
+}
+
+/// The values as they will be used, so that those that are used alike compare alike: 1 and 1.0, and whole
+/// numbers beyond what a double tells apart.
+json as_used(Kind kind, const json& axis) {
+  return kind == Kind::real_axis ? json(axis.get<std::vector<double>>()) : axis;
 }
 
 /// \throws ConfigError when a value stands there twice: its networks would be trained twice
@@ -212,7 +219,10 @@ json checked(const Option& option, const Read& read, const std::string& subject)
   json value;
   try {
     value = read();
-    if (is_axis(option.kind) && fits(option, value)) check_differ(value);
+    if (is_axis(option.kind) && fits(option, value)) {
+      value = as_used(option.kind, value);
+      check_differ(value);
+    }
   } catch (const ConfigError& error) {
     throw ConfigError(subject + error.what());
   }
@@ -242,26 +252,11 @@ std::string in_file(const std::string& key, const std::filesystem::path& file) {
 
 /// \throws ConfigError when the file is not one JSON object without repeated keys
 json parse_object(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) throw ConfigError("configuration file " + file.string() + " cannot be read");
-  std::set<std::string> seen;
-  const auto once = [&](int depth, json::parse_event_t event, const json& parsed) {
-    if (event == json::parse_event_t::key && depth == 1 && !seen.insert(parsed.get<std::string>()).second) {
-      throw ConfigError(in_file(parsed.get<std::string>(), file) + " stands there twice: leave one");
-    }
-    return true;
-  };
-  json content;
   try {
-    content = json::parse(stream, once);
-  } catch (const json::exception& error) {
-    throw ConfigError("configuration file " + file.string() + " is not JSON: " + error.what());
-  } catch (const std::ios_base::failure&) {
-    throw ConfigError("configuration file " + file.string() + " cannot be read: is it a folder?");
+    return read_json_object<json>(file, "correct the file");
+  } catch (const DataError& error) {
+    throw ConfigError(std::string("configuration: ") + error.what());
   }
-  if (!content.is_object())
-    throw ConfigError("configuration file " + file.string() + " is not a JSON object");
-  return content;
 }
 
 }  // namespace

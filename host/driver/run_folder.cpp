@@ -8,6 +8,7 @@
 
 #include "host/driver/csv.h"
 #include "host/io/file.h"
+#include "host/io/json_text.h"
 #include "host/io/message.h"
 
 namespace ensyn::driver {
@@ -79,16 +80,7 @@ void create_folder(const std::filesystem::path& folder) {
 }
 
 nlohmann::ordered_json read_json(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  try {
-    nlohmann::ordered_json content = nlohmann::ordered_json::parse(stream);
-    if (content.is_object()) return content;
-  } catch (const nlohmann::ordered_json::exception&) {
-    // The same as what is JSON, but no object.
-  } catch (const std::ios_base::failure&) {
-    // A folder of that name.
-  }
-  throw DataError(file.string() + " is damaged: restore it, or start anew with --overwrite");
+  return read_json_object<nlohmann::ordered_json>(file, "restore it, or start anew with --overwrite");
 }
 
 void write_json(const std::filesystem::path& file, const nlohmann::ordered_json& content) {

@@ -59,7 +59,8 @@ Values first_of_each(const Values& values) {
   return first;
 }
 
-/// The values that `parse` makes of an axis of names.
+/// The values that `parse` makes of an axis of names. \throws ConfigError, also when two names, such as
+/// per-layer and per_layer, are of one value: its networks would be trained twice
 template <class T>
 std::vector<T> named_axis(const Values& values, const std::string& key, T fallback,
                           T (*parse)(std::string_view)) {
@@ -67,7 +68,12 @@ std::vector<T> named_axis(const Values& values, const std::string& key, T fallba
   Values one;
   for (const auto& text : values.get(key, std::vector<std::string>{})) {
     one.set(key, text, values.origin(key));
-    result.push_back(one.named(key, fallback, parse));
+    const T value = one.named(key, fallback, parse);
+    if (std::ranges::find(result, value) != result.end()) {
+      throw ConfigError(values.origin(key) + ": '" + text + "' stands there twice, in this or another " +
+                        "spelling: leave one");
+    }
+    result.push_back(value);
   }
   return result.empty() ? std::vector{fallback} : result;
 }

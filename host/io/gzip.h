@@ -14,7 +14,8 @@ inline constexpr std::uint64_t kMaxDecompressed = std::uint64_t{4} << 30;
 
 [[nodiscard]] bool is_gzip(std::span<const std::uint8_t> content) noexcept;
 
-/// Decompresses one or more gzip members that fill `content`. \param source names the data in errors.
+/// Decompresses one or more gzip members that fill `content`, with or without zeros behind them. \param
+/// source names the data in errors.
 /// \throws DataError when they are truncated, corrupt, followed by something else or larger than `limit`
 /// bytes, OutOfMemoryError
 [[nodiscard]] std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> content,

@@ -56,7 +56,23 @@ TEST(DatasetFolder, TrainAndTestHaveTheSameImages) {
   put_set(folder.path());
   put(folder / "t10k-images-idx3-ubyte", idx({1, 2, 3}, {1, 0, 0, 1, 0, 0}));
   expect_error<DataError>([&] { (void)load_idx_folder(folder.path()); },
-                          {"t10k-images-idx3-ubyte", "6 values", "have 4"});
+                          {"t10k-images-idx3-ubyte", "are 2 x 3", "training set are 2 x 2"});
+  // As many values, but of images that have another shape.
+  for (const auto& sizes : {std::vector<std::uint32_t>{1, 1, 4}, {1, 4, 1}, {1, 4}, {1, 2, 2, 1}}) {
+    put(folder / "t10k-images-idx3-ubyte", idx(sizes, {1, 0, 0, 1}));
+    expect_error<DataError>([&] { (void)load_idx_folder(folder.path()); },
+                            {"t10k-images-idx3-ubyte", "training set are 2 x 2"});
+  }
+}
+
+TEST(DatasetFolder, AFolderNamedAsAFileHidesNoFile) {
+  const TempFolder folder;
+  put_set(folder.path());
+  fs::create_directory(folder / "train-images-idx3-ubyte");
+  EXPECT_EQ(load_idx_folder(folder.path()).train.size(), 3u);
+  fs::remove(folder / "train-images-idx3-ubyte.gz");
+  expect_error<IoError>([&] { (void)load_idx_folder(folder.path()); },
+                        {"train-images-idx3-ubyte'", "is a folder, not an IDX file"});
 }
 
 TEST(DatasetFolder, MissingFolderAndFiles) {

@@ -66,7 +66,7 @@ TEST(Gzip, CorruptContentIsAnError) {
 }
 
 TEST(Gzip, TrailingBytesAreAnError) {
-  for (const auto& rest : {Bytes{0}, Bytes{0x1f}, bytes_of("garbage")}) {
+  for (const auto& rest : {Bytes{0, 1}, Bytes{0x1f}, bytes_of("garbage")}) {
     auto content = gzip(bytes_of("text"));
     content.insert(content.end(), rest.begin(), rest.end());
     expect_error<DataError>([&] { (void)gunzip(content, "a.gz"); },
@@ -76,6 +76,20 @@ TEST(Gzip, TrailingBytesAreAnError) {
   const Bytes half_header{0x1f, 0x8b, 8};
   content.insert(content.end(), half_header.begin(), half_header.end());
   expect_error<DataError>([&] { (void)gunzip(content, "a.gz"); }, {"'a.gz'", "truncated"});
+}
+
+TEST(Gzip, ZerosBehindAreIgnored) {
+  for (const std::size_t zeros : {1u, 511u}) {
+    auto content = gzip(bytes_of("text"));
+    content.resize(content.size() + zeros);
+    EXPECT_EQ(gunzip(content, "a.gz"), bytes_of("text"));
+  }
+  const auto member = gzip(bytes_of("more"));
+  auto content = gzip(bytes_of("text"));
+  content.push_back(0);
+  content.insert(content.end(), member.begin(), member.end());
+  expect_error<DataError>([&] { (void)gunzip(content, "a.gz"); },
+                          {"'a.gz'", "followed by " + std::to_string(member.size() + 1)});
 }
 
 TEST(Gzip, ABombStopsAtTheLimit) {

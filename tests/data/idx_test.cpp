@@ -26,8 +26,24 @@ TEST(Idx, BadMagic) {
   expect_bad({0, 0, 8}, {"3 bytes"});
   expect_bad({'P', 'N', 'G', 1, 0, 0, 0, 1, 5}, {"two zero bytes"});
   expect_bad({0, 1, 8, 1, 0, 0, 0, 1, 5}, {"two zero bytes"});
-  expect_bad({0, 0, 13, 1, 0, 0, 0, 1, 5}, {"element type is 13"});
+  expect_bad({0, 0, 7, 1, 0, 0, 0, 1, 5}, {"element type 7", "does not exist", "get the file again"});
   expect_bad({0, 0, 8, 0, 5}, {"no dimensions"});
+}
+
+TEST(Idx, SoundFilesOfOtherTypesAreNotCalledDamaged) {
+  for (const auto& [type, name] : {std::pair{9, "signed bytes"},
+                                   {11, "16-bit whole"},
+                                   {12, "32-bit whole"},
+                                   {13, "32-bit floating"},
+                                   {14, "64-bit floating"}}) {
+    const Bytes content{0, 0, static_cast<std::uint8_t>(type), 1, 0, 0, 0, 1, 5};
+    expect_bad(content, {name, "type " + std::to_string(type), "convert the file to unsigned bytes"});
+    const auto text = expect_error<DataError>([&] { (void)parse_idx(content, "f"); }, {});
+    EXPECT_THAT(text, testing::Not(testing::HasSubstr("get the file again")));
+  }
+  const auto text =
+      expect_error<DataError>([] { (void)parse_idx(idx({0}, {}), "f"); }, {"at least one element"});
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("get the file again")));
 }
 
 TEST(Idx, SizesThatDoNotFit) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "data/support.h"
+#include "host/io/json_text.h"
 
 namespace ensyn {
 namespace {
@@ -178,16 +179,79 @@ TEST(ConfigJson, NumbersThatAreNotFinite) {
       },
       {"members[4].lambda", "a finite number"});
   expect_error<ConfigError>([&] { apply_json(json{{"mu_range", infinity}}, "", config); }, {"mu_range"});
-  expect_error<ConfigError>([] { (void)parse_config(R"({"lambda": NaN})", "c.json"); },
-                            {"'c.json' is not valid JSON", "line 1"});
+  expect_error<ConfigError>(
+      [] { (void)parse_config(R"({"lambda": NaN})", "c.json"); },
+      {"'c.json' is not valid JSON: line 1, column 12: expected a value", "found 'NaN'"});
   expect_error<ConfigError>([] { (void)parse_config(R"({"lambda": 1e999})", "c.json"); },
                             {"'c.json' is not valid JSON", "1e999"});
 }
 
+TEST(JsonText, SaysWhereAndWhatWasExpected) {
+  const auto deep = [](int levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  const std::string value = "expected a value (a number, true, false, null, a text in double quotes, ";
+  for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "line 1, column 1: " + value},
+           {"\n\n ", "line 3, column 2: " + value},
+           {"{", "line 1, column 2: expected a name in double quotes, but the text ends"},
+           {"{lr: 1}", "line 1, column 2: expected a name in double quotes, found 'lr'"},
+           {"{\"a\" 1}", "line 1, column 6: expected ':' after the name, found '1'"},
+           {"{\"a\":\n True}", "line 2, column 2: " + value},
+           {"{\"a\": 1\n \"b\": 2}", "line 2, column 2: expected ',' or '}', found '\"b\"'"},
+           {"{\"a\": 1", "line 1, column 8: expected ',' or '}', but the text ends"},
+           {"[1 2]", "line 1, column 4: expected ',' or ']', found '2'"},
+           {"[1 null]", "line 1, column 4: expected ',' or ']', found 'null'"},
+           {"[1,]", "line 1, column 4: " + value},
+           {"['a']", "line 1, column 2: " + value},
+           {"[tru", "line 1, column 2: " + value},
+           {"{} // end", "line 1, column 4: expected nothing more, found '/'"},
+           {"{} {}", "line 1, column 4: expected nothing more, found '{'"},
+           {"[1e999]", "line 1, column 2: the number 1e999 is beyond what a double can hold"},
+           {"[-]", "line 1, column 3: invalid number; expected digit after '-'"},
+           {"[1, \"a]", "line 1, column 5: invalid string: missing closing quote"},
+           {"[\"a\nb\"]", "line 1, column 4: invalid string: control character"},
+           {"[\"\xc3\xa4\xc3\xb6\", x]", "line 1, column 8: " + value},
+           {"[\"\xff\"]", "line 1, column 3: invalid string: ill-formed UTF-8 byte"},
+           {"{\"a\": {\"b\": 1,\n \"b\": 2}}", "line 2, column 2: key 'b' is given twice"},
+           {R"({"a\"\\": 1, "a\"\\": 2})", "line 1, column 14: key 'a\"\\' is given twice"},
+           {deep(33), "line 1, column 33: it is nested more than 32 deep"},
+           {deep(200'000), "line 1, column 33: it is nested more than 32 deep"},
+           {std::string(200'000, '{'), "line 1, column 2: expected a name in double quotes"},
+       }) {
+    SCOPED_TRACE(text.substr(0, 60));
+    const auto what = expect_error<JsonTextError>([&text = text] { (void)parse_json(text); }, {message});
+    EXPECT_THAT(what, testing::StartsWith("line "));
+    for (const char* jargon : {"json.exception", "syntax error", "literal", "parse error"}) {
+      EXPECT_THAT(what, testing::Not(testing::HasSubstr(jargon)));
+    }
+  }
+  EXPECT_EQ(parse_json(deep(32)).size(), 1u);
+  EXPECT_EQ(parse_json("\xEF\xBB\xBF{\"a\": 1}").size(), 1u);
+  EXPECT_EQ(parse_json<nlohmann::ordered_json>("{\"b\": 1, \"a\": 2}").dump(), "{\"b\":1,\"a\":2}");
+}
+
+TEST(JsonText, FilesHoldOneObject) {
+  const test::TempFolder folder;
+  const auto read = [&](const std::string& text) {
+    return read_json_object<json>(test::put(folder / "c.json", test::bytes_of(text)), "mend it");
+  };
+  EXPECT_EQ(read(" {\"a\": [1]}\n").dump(), "{\"a\":[1]}");
+  EXPECT_EQ(read("\xEF\xBB\xBF{}").size(), 0u);
+  for (const char* text : {"[{}]", "3", "null", "\"{\"", "-1", "true"}) {
+    expect_error<DataError>([&] { (void)read(text); }, {"c.json' is not a JSON object", "; mend it"});
+  }
+  expect_error<DataError>([&] { (void)read(""); },
+                          {"c.json' is not valid JSON: line 1, column 1", "; mend it"});
+  expect_error<DataError>([&] { (void)read_json_object<json>(folder / "none", "mend it"); },
+                          {"none'", "No such file"});
+  expect_error<DataError>([&] { (void)read_json_object<json>(folder.path(), "mend it"); }, {"directory"});
+}
+
 TEST(ConfigJson, BadTextNamesTheFile) {
   expect_error<ConfigError>([] { (void)parse_config("", "c.json"); }, {"'c.json' is not valid JSON"});
-  expect_error<ConfigError>([] { (void)parse_config("{\n \"batch\": 3,\n}", "c.json"); },
-                            {"'c.json' is not valid JSON", "line 3"});
+  expect_error<ConfigError>(
+      [] { (void)parse_config("{\n \"batch\": 3,\n}", "c.json"); },
+      {"'c.json' is not valid JSON: line 3, column 1: expected a name in double quotes, "
+       "found '}'"});
   expect_error<ConfigError>([] { (void)parse_config("{} {}", "c.json"); }, {"'c.json' is not valid JSON"});
   expect_error<ConfigError>([] { (void)parse_config(R"({"batch": 3, "batch": 4})", "c.json"); },
                             {"'c.json'", "'batch' is given twice"});

@@ -49,6 +49,34 @@ class OwnData(DriverTest):
             (self.data / (IMAGES + ".gz")).write_bytes(content)
             self.refuse(IMAGES)
 
+    def test_gzip_padded_with_zeros(self):
+        whole = gzip.compress((self.data / IMAGES).read_bytes())
+        (self.data / IMAGES).unlink()
+        (self.data / (IMAGES + ".gz")).write_bytes(whole + bytes(512))
+        self.succeed("train", "--data", "data", *TINY, "--quiet")
+        (self.data / (IMAGES + ".gz")).write_bytes(whole + bytes(511) + b"x")
+        self.fail_with(3, [IMAGES, "followed by 512"], "train", "--data", "data", *TINY, "--overwrite")
+
+    def test_folder_named_as_a_file(self):
+        (self.data / (IMAGES + ".gz")).write_bytes(gzip.compress((self.data / IMAGES).read_bytes()))
+        (self.data / IMAGES).unlink()
+        (self.data / IMAGES).mkdir()
+        self.succeed("train", "--data", "data", *TINY, "--quiet")
+        (self.data / (IMAGES + ".gz")).unlink()
+        self.fail_with(3, [IMAGES, "is a folder"], "train", "--data", "data", *TINY, "--overwrite")
+
+    def test_images_of_other_shapes(self):
+        name = "t10k-images-idx3-ubyte"
+        for sizes in [[20, 2, 8], [20, 16], [20, 4, 4, 1]]:
+            (self.data / name).write_bytes(idx(sizes, bytes(20 * 16)))
+            self.refuse([name, " x ".join(map(str, sizes[1:])), "4 x 4"])
+
+    def test_sound_files_of_other_types(self):
+        whole = (self.data / LABELS).read_bytes()
+        for number, name in [(9, "signed bytes"), (13, "32-bit floating-point")]:
+            (self.data / LABELS).write_bytes(whole[:2] + bytes([number]) + whole[3:])
+            self.assertNotIn("get the file again", self.refuse([LABELS, name, f"type {number}", "convert"]))
+
     def test_damaged_idx(self):
         whole = (self.data / IMAGES).read_bytes()
         for content in [

@@ -106,6 +106,40 @@ class ExperimentsTest(DriverTest):
                       ("all", "136", -0.621, -0.254), ("all", "136", -0.616, -0.257), ("all", "136", -0.714, -0.284)]:
             self.assertIn(known, found)
 
+    def test_tables_end_as_their_editors_like(self):
+        rows = [f"'a',{p},{p * p},0.2,0.2,7,8\n" for p in [0.1, 0.2, 0.4]]
+        whole = PLASTICITY + "".join(rows)
+        results = set()
+        for content in [whole, whole[:-1], whole + "\n\n", whole.replace("\n", "\r"), whole.replace("\n", "\r\n"),
+                        whole.replace("\n", "\n\n") + "  "]:
+            (self.folder / "ltp.csv").write_bytes(content.encode())
+            self.succeed("experiments", "--ltp", "ltp.csv", "--out", "fig6", "--quiet")
+            results.add((self.folder / "fig6" / "experiments.csv").read_text())
+        self.assertEqual(len(results), 1)
+        # What ensyn wrote itself is whole or damaged.
+        (self.folder / "fig6" / "experiments.csv").write_text(results.pop()[:-1])
+        self.fail_with(3, ["experiments.csv", "line 2", "cut off"], "report", "fig6")
+
+    def test_what_is_wrong_is_named(self):
+        good = "'a',0.1,0.2,0.2,0.2,7,8\n"
+        for content, names in [
+            (PLASTICITY + good + good.replace("0.1", "nan"), ["line 3", "'Pr (before)' is 'nan'", "finite"]),
+            (PLASTICITY + good + "\n" + good.replace("0.1", "-inf"), ["line 4", "'Pr (before)' is '-inf'", "finite"]),
+            (PLASTICITY + good + good.replace("0.1", "-1"), ["line 3", "'Pr (before)' is -1", "above 0"]),
+            (PLASTICITY + good + good.replace("0.1", ""), ["line 3", "'Pr (before)' is empty"]),
+            (PLASTICITY + "'a\n'," + good, ["line 2", "1 fields"]),
+            (PLASTICITY + '"a\nb",0.1,0.2,0.2,0.2,7,8\n' + good.replace("0.1", "x"), ["line 4", "'x', not a number"]),
+            (PLASTICITY.replace(",", ";") + good.replace(",", ";").replace(".", ","), ["line 1", "';' stands between"]),
+            ("\ufeffPr (before)\tPr (after)\n0.1\t0.2\n", ["line 1", "a tab stands between"]),
+            (PLASTICITY + good + '"a"b' + good, ["line 3", "'b' follows a closing quote"]),
+        ]:
+            with self.subTest(content=content):
+                self.write("t.csv", content)
+                message = self.fail_with(3, ["t.csv", *names], "experiments", "--ltp", "t.csv")
+                self.assertNotIn("restore", message)
+        (self.folder / "t.csv").write_bytes(PLASTICITY[1:].encode("utf-16"))
+        self.fail_with(3, ["t.csv", "UTF-16"], "experiments", "--ltp", "t.csv")
+
     def test_bad_files(self):
         good = "'a',0.1,0.2,0.2,0.2,7,8\n"
         self.fail_with(2, "--ltp", "experiments")
@@ -113,7 +147,7 @@ class ExperimentsTest(DriverTest):
         file = self.write("other.csv", "a,b\n1,2\n3,4\n5,6\n")
         self.fail_with(3, ["other.csv", "Pr (before)"], "experiments", "--ltp", file)
         file = self.write("zero.csv", PLASTICITY + good * 2 + good.replace("0.1", "0"))
-        self.fail_with(3, ["zero.csv", "row 3", "Pr (before)"], "experiments", "--ltd", file)
+        self.fail_with(3, ["zero.csv", "line 4", "Pr (before)"], "experiments", "--ltd", file)
         file = self.write("cut.csv", PLASTICITY + good + "'a',0.1,0.2")
         self.fail_with(3, ["cut.csv", "line 3"], "experiments", "--ltp", file)
         file = self.write("word.csv", PLASTICITY + good + good.replace("0.1", "high"))

@@ -89,9 +89,9 @@ CONTRADICTIONS = [
 BAD_FILES = {
     "unknown key": ('{"learning_rate": 1}', "learning_rate"),
     "key of another command": ('{"bins": 1}', "bins"),
-    "NaN": ('{"lr": NaN}', "not JSON"),
-    "Infinity": ('{"lr": Infinity}', "not JSON"),
-    "overflow": ('{"lr": 1e999}', "not JSON"),
+    "NaN": ('{"lr": NaN}', "not valid JSON"),
+    "Infinity": ('{"lr": Infinity}', "not valid JSON"),
+    "overflow": ('{"lr": 1e999}', "not valid JSON"),
     "text for a number": ('{"lr": "1e-4"}', '"lr"'),
     "fraction for a whole number": ('{"epochs": 1.5}', '"epochs"'),
     "number for a text": ('{"noise": 1}', '"noise"'),
@@ -102,12 +102,40 @@ BAD_FILES = {
     "cost without c": ('{"cost": [{"rho": 1}]}', '"cost"'),
     "empty cost": ('{"cost": []}', '"cost"'),
     "unknown name": ('{"noise": "loud"}', '"noise"'),
-    "repeated key": ('{"lr": 1, "lr": 2}', '"lr"'),
+    "repeated key": ('{"lr": 1, "lr": 2}', "'lr' is given twice"),
     "contradiction": ('{"rho": 1, "mechanism": "actin"}', '"mechanism"'),
     "array": ("[]", "object"),
-    "empty": ("", "not JSON"),
-    "cut off": ('{"lr": ', "not JSON"),
+    "empty": ("", "not valid JSON"),
+    "cut off": ('{"lr": ', "not valid JSON"),
 }
+
+
+# Values that are one and the same, in two spellings: as words of the command line, or as what a file says.
+SAME_VALUES = [
+    ("sweep", "noise", "per-layer,per_layer"),
+    ("sweep", "noise", "homogeneous,heterogeneous,homogeneous"),
+    ("sweep", "mechanism", "actin,actin"),
+    ("sweep", "rho", "0.5,1/2"),
+    ("sweep", "rho", "0.5,5e-1"),
+    ("sweep", "c", "1,0.5:1.5:3lin"),
+    ("sweep", "c", "0,-0"),
+    ("sweep", "lambda", "0.010,1e-2"),
+    ("sweep", "lr", "1e-3,0.001"),
+    ("sweep", "seed", "1,01"),
+    ("sweep", "seed", "0:2,2"),
+    ("sweep", "noise", ["per-neuron", "per_neuron"]),
+    ("sweep", "noise", ["per-neuron,per_neuron"]),
+    ("sweep", "rho", [0.5, "1/2"]),
+    ("sweep", "rho", [1, 1.0]),
+    ("sweep", "c", [9007199254740993, 9007199254740992]),
+    ("sweep", "seed", [3, "0:4"]),
+    ("sweep", "hidden", [[5], [6], [5]]),
+    ("bayes", "rho", "2/3,4/6"),
+    ("bayes", "scale", "1,1.0"),
+    ("bayes", "c", ["1e-1", 0.1]),
+    ("regression", "rho", "2,2.0"),
+    ("regression", "c", [10, "1e1"]),
+]
 
 
 class Usage(DriverTest):
@@ -173,6 +201,64 @@ class Usage(DriverTest):
         self.write("bad.json", '{"lr": 1}')
         self.fail_with(2, '"lr"', "evaluate", "x", "--config", "bad.json")
         self.fail_with(2, '"lr"', "info", "--config", "bad.json")
+
+    def test_the_same_value_in_two_spellings(self):
+        for command, key, values in SAME_VALUES:
+            with self.subTest(command=command, key=key, values=values):
+                data = [] if command == "regression" else ["--dataset", "digits"]
+                given = [f"--{key}", values]
+                if isinstance(values, list):
+                    self.write("same.json", {key: values})
+                    given = ["--config", "same.json"]
+                name = f"--{key}" if isinstance(values, str) else f'"{key}" in same.json'
+                self.fail_with(2, [name, "stands there twice"], command, *data, *given, "--out", "out")
+                self.assertFalse((self.folder / "out").exists())
+        self.fail_with(2, ["--hidden", "stands there twice"], "sweep", "--dataset", "digits", "--hidden", "5,6", "--hidden",
+                       "05,6")
+
+    def test_lists_that_would_fill_the_memory(self):
+        many = ",".join(["0:1:90000lin", "2:3:90000lin"])
+        self.fail_with(2, ["--rho", "more than 100000 values"], "sweep", "--dataset", "digits", "--rho", many)
+        self.fail_with(2, ["--seed", "100000"], "sweep", "--dataset", "digits", "--seed", "0:99999,100000")
+        self.write("many.json", {"lr": many.split(",")})
+        self.fail_with(2, ['"lr"', "more than 100000 values"], "sweep", "--dataset", "digits", "--config", "many.json")
+
+    def test_folders_in_two_spellings(self):
+        self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "all/grid")
+        (self.folder / "link").symlink_to("all/grid")
+        for other in ["all/grid/", "./all/grid", "link"]:
+            self.fail_with(2, [other, "given twice"], "report", "all/grid", other, "--out", "page")
+        (self.folder / "all/latest").symlink_to("grid")
+        self.succeed("report", "all", "all/grid", "--quiet", "--out", "page")
+        self.assertIn("from 1 run,", (self.folder / "page/report.html").read_text())
+
+    def test_json_that_would_overflow_the_stack(self):
+        """Wherever JSON is read from a file; and its errors say where, and no word of the parser's."""
+        self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "grid")
+        levels = 200_000
+        readers = [
+            ("deep.json", 2, ["train", "--dataset", "digits", "--config", "deep.json"]),
+            ("deep.json", 2, ["info", "--config", "deep.json"]),
+            ("grid/config.json", 3, ["sweep", *SMALL, "--epochs", "1", "--out", "grid"]),
+            ("grid/config.json", 3, ["report", "grid", "--out", "page"]),
+            ("fig/reproduce.json", 3, ["reproduce", "fig2", "--out", "fig", "--dataset", "digits"]),
+            ("run/config.json", 2, ["train", "--resume", "--out", "run"]),
+        ]
+        for folder in ["fig", "run"]:
+            (self.folder / folder).mkdir()
+        for content, what in [
+            ('{"a": ' + "[" * levels + "]" * levels + "}", ["line 1, column 38", "nested"]),
+            ('{"a":' * levels + "1" + "}" * levels, ["line 1, column 161", "nested"]),
+            ("[" * levels, ["line 1, column 33", "nested"]),
+            ('{"a": [{"b": 1,\n  "b": 2}]}', ["line 2, column 3", "'b' is given twice"]),
+            ('{"hidden": [16\n "lr": 1}', ["line 2, column 2", "expected ',' or ']', found '\"lr\"'"]),
+        ]:
+            for name, code, arguments in readers:
+                with self.subTest(content=content[:40], arguments=arguments):
+                    self.write(name, content)
+                    message = self.fail_with(code, [name, *what], *arguments)
+                    self.assertNotIn("exception", message)
+                    self.assertNotIn("syntax", message)
 
     def test_flags_go_before_the_file(self):
         file = {"dataset": "digits", "hidden": [8], "epochs": 1, "mechanism": "calcium", "lr": 0.5, "samples": 1}

@@ -67,7 +67,7 @@ class Writer {
   }
 
   [[nodiscard]] std::string table(const NumberTable& table) const {
-    Table content{{}, table.columns, table.rows};
+    Table content{{}, table.columns, {table.rows.begin(), table.rows.end()}};
     write_csv(out_ / "tables" / (table.name + ".csv"), content);
     return to_html(table);
   }

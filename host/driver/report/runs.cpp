@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <system_error>
@@ -10,6 +9,7 @@
 
 #include "ensyn/error.h"
 #include "host/driver/text.h"
+#include "host/io/json_text.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -41,14 +41,7 @@ const std::vector<std::pair<std::string, ordered_json>>& paper_settings() {
 ordered_json read_config(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return {};
-  std::ifstream stream(file, std::ios::binary);
-  try {
-    ordered_json config = ordered_json::parse(stream);
-    if (config.is_object()) return config;
-  } catch (const ordered_json::exception&) {
-    // Said below, with what to do.
-  }
-  throw DataError(file.string() + " is not a JSON object: the file is damaged, make the run again");
+  return read_json_object<ordered_json>(file, "restore it, or make the run again");
 }
 
 /// Finds the runs in folders and their subfolders, each once.
@@ -110,11 +103,11 @@ class Collector {
   std::set<std::filesystem::path> seen_;
 };
 
-std::optional<Table> optional_table(const std::filesystem::path& file,
-                                    const std::vector<std::string>& columns, Notes& left_out) {
+std::optional<Table> optional_reference(const std::filesystem::path& file,
+                                        const std::vector<std::string>& columns, Notes& left_out) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return std::nullopt;
-  return read_table(file, columns, left_out);
+  return read_table(file, columns, left_out, Author::user);
 }
 
 }  // namespace
@@ -230,9 +223,9 @@ Reference read_reference(const std::optional<std::filesystem::path>& folder, Not
                     " is not a folder: give the one with paper_tradeoff.csv");
   }
   Reference reference{
-      optional_table(*folder / "paper_tradeoff.csv",
-                     {"rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms"}, left_out),
-      optional_table(
+      optional_reference(*folder / "paper_tradeoff.csv",
+                         {"rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms"}, left_out),
+      optional_reference(
           *folder / "paper_signatures.csv",
           {"rho", "layer", "sigma_median", "curvature_median", "spearman_curvature", "slope_curvature",
            "spearman_learning_rate", "slope_learning_rate", "spearman_input_rate", "slope_input_rate"},

@@ -27,18 +27,18 @@ void keep_finite(Table& table, std::size_t column, Notes& left_out) {
     field.clear();
   }
   if (count == 0) return;
-  left_out.push_back(printable(table.source) + ", line " + std::to_string(first + 2) + ": column " +
-                     quote(table.columns[column]) + " is " + said + ", not a finite number" +
+  left_out.push_back(printable(table.source) + ", line " + std::to_string(table.rows[first].line) +
+                     ": column " + quote(table.columns[column]) + " is " + said + ", not a finite number" +
                      (count > 1 ? ", and so in " + std::to_string(count - 1) + " more lines" : ""));
 }
 
 }  // namespace
 
-Table read_table(const std::filesystem::path& file, const std::vector<std::string>& required,
-                 Notes& left_out) {
+Table read_table(const std::filesystem::path& file, const std::vector<std::string>& required, Notes& left_out,
+                 Author author) {
   Table table = [&] {
     try {
-      return read_csv(file);
+      return read_csv(file, author);
     } catch (const IoError& error) {
       throw DataError(error.what());
     }
@@ -46,7 +46,8 @@ Table read_table(const std::filesystem::path& file, const std::vector<std::strin
   for (const std::string& column : required) {
     if (!table.has(column)) {
       throw DataError(file.string() + " lacks the column " + column +
-                      ": it was made by another version of ensyn, make it again");
+                      (author == Author::user ? ": add it, or leave the file out"
+                                              : ": it was made by another version of ensyn, make it again"));
     }
     keep_finite(table, table.index_of(column), left_out);
   }

@@ -19,9 +19,10 @@ using Notes = std::vector<std::string>;
 
 /// A table in which every number is finite: cells that say `nan` or `inf` become empty, and are noted.
 /// \param required columns that the reader will ask for
+/// \param author ensyn of a run's tables, the user of reference numbers
 /// \throws DataError when the file cannot be read, is cut off or ragged, or lacks a column
 [[nodiscard]] Table read_table(const std::filesystem::path& file, const std::vector<std::string>& required,
-                               Notes& left_out);
+                               Notes& left_out, Author author = Author::ensyn);
 
 /// `kNone` where the field is empty. \throws DataError when it is not a number
 [[nodiscard]] double value(const Table& table, std::size_t row, std::string_view column);

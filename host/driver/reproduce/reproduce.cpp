@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
@@ -23,6 +22,7 @@
 #include "host/driver/shared_settings.h"
 #include "host/driver/text.h"
 #include "host/driver/verbose.h"
+#include "host/io/json_text.h"
 
 namespace ensyn::driver {
 namespace {
@@ -143,10 +143,11 @@ void claim(const Reproduction& reproduction, const TrainTest& data) {
     if (reproduction.values.has(key)) config[key] = reproduction.values.get<std::string>(key, {});
   }
   const auto file = reproduction.out / "reproduce.json";
-  std::ifstream stream(file);
-  if (stream) {
-    const ordered_json before = ordered_json::parse(stream, nullptr, false);
-    if (!before.is_object() || without_digests(before) != config) {
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored)) {
+    const ordered_json before =
+        read_json_object<ordered_json>(file, "delete it where all runs beside it are of this reproduction");
+    if (without_digests(before) != config) {
       throw ConfigError("--out " + reproduction.out.string() + " holds another reproduction, " +
                         before.dump() + ": choose another folder");
     }
