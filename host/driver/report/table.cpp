@@ -61,9 +61,9 @@ double value(const Table& table, std::size_t row, std::string_view column) {
 double setting_value(const Table& table, std::size_t row, std::string_view column, bool may_be_zero) {
   const double number = value(table, row, column);
   if (number > 0 || (may_be_zero && number == 0)) return number;
-  throw DataError(printable(table.source) + ", line " + std::to_string(row + 2) + ": column " +
-                  quote(column) + " must hold a finite number " + (may_be_zero ? "of at least" : "above") +
-                  " 0: the file is damaged, make it again");
+  table.reject(row, column,
+               std::string("must be a finite number ") + (may_be_zero ? "of at least" : "above") +
+                   " 0: the file is damaged, make it again");
 }
 
 }  // namespace ensyn::driver::report
