@@ -53,9 +53,7 @@ bool collect(const std::filesystem::path& folder, const std::string& name, int d
              std::vector<Run>& runs) {
   Run run{folder, name, {}};
   bool found = std::ranges::any_of(kTables, [&](const char* table) { return run.holds(table); });
-  const bool known =
-      std::ranges::any_of(runs, [&](const Run& other) { return is_same(other.folder, folder); });
-  if (found && !known) {
+  if (found && std::ranges::none_of(runs, [&](const Run& one) { return is_same(one.folder, folder); })) {
     run.config = read_config(folder / "config.json");
     runs.push_back(std::move(run));
   }
