@@ -272,14 +272,18 @@ Table read_csv(const std::filesystem::path& file, Author author) {
   return table;
 }
 
-void write_csv(const std::filesystem::path& file, const Table& table) {
+std::string csv_text(const Table& table) {
   std::string text;
   append_row(text, table.columns, true);
   for (const auto& row : table.rows) {
     if (row.size() != table.columns.size()) throw std::logic_error("a row does not fit the header");
     append_row(text, row, false);
   }
-  write_file(file, text);
+  return text;
+}
+
+void write_csv(const std::filesystem::path& file, const Table& table) {
+  write_file(file, csv_text(table));
 }
 
 }  // namespace ensyn::driver

@@ -61,8 +61,11 @@ enum class Author { ensyn, user };
 /// by something else than commas. IoError when the file cannot be read
 [[nodiscard]] Table read_csv(const std::filesystem::path& file, Author author);
 
-/// Writes the whole file or nothing; fields that read_csv would take for something else are quoted. `source`
-/// and lines play no part. \throws IoError; std::logic_error where a row does not fit the header
+/// The text of a table's file; fields that read_csv would take for something else are quoted. `source` and
+/// lines play no part. \throws std::logic_error where a row does not fit the header
+[[nodiscard]] std::string csv_text(const Table& table);
+
+/// Writes csv_text, the whole file or nothing. \throws IoError; as csv_text
 void write_csv(const std::filesystem::path& file, const Table& table);
 
 }  // namespace ensyn::driver

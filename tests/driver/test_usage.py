@@ -232,6 +232,16 @@ class Usage(DriverTest):
         self.succeed("report", "all", "all/grid", "--quiet", "--out", "page")
         self.assertIn("from 1 run,", (self.folder / "page/report.html").read_text())
 
+    def test_reference_tables_are_a_users(self):
+        self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "grid")
+        (self.folder / "reference").mkdir()
+        table = "rho,c,noise,accuracy_single_sample_percent,sigma_rms,"
+        table += "reliability_sum_sigma_pow_minus_rho_over_rho\r\n2,1,heterogeneous,90,0.2,1000"
+        self.write("reference/paper_tradeoff.csv", table)
+        self.succeed("report", "grid", "--reference", "reference", "--quiet", "--out", "page")
+        self.write("reference/paper_tradeoff.csv", table.replace(",sigma_rms", ""))
+        self.fail_with(3, ["paper_tradeoff.csv", "line 2", "6 fields"], "report", "grid", "--reference", "reference")
+
     def test_json_that_would_overflow_the_stack(self):
         """Wherever JSON is read from a file; and its errors say where, and no word of the parser's."""
         self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "grid")

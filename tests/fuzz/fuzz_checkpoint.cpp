@@ -76,21 +76,10 @@ Bytes with_changes(std::span<const std::uint8_t> input) {
   return content;
 }
 
-/// Nothing when the file is refused as it should be.
-template <typename Read>
-auto attempt(Read&& read) -> std::optional<decltype(read())> {
-  try {
-    return read();
-  } catch (const DataError& error) {
-    require(std::strchr(error.what(), '\n') == nullptr, "errors have one line");
-    return std::nullopt;
-  }
-}
-
 void check(const Bytes& content) {
   const MemoryFile file(content);
-  const auto info = attempt([&] { return read_checkpoint_info(file.path()); });
-  const auto checkpoint = attempt([&] { return read_checkpoint(file.path()); });
+  const auto info = attempt<DataError>([&] { return read_checkpoint_info(file.path()); });
+  const auto checkpoint = attempt<DataError>([&] { return read_checkpoint(file.path()); });
   if (!checkpoint) {
     return;
   }

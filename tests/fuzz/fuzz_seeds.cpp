@@ -1,13 +1,13 @@
 /// \file
 /// Writes the seed inputs of the fuzz targets: fuzz_seeds FOLDER makes FOLDER/fuzz_idx,
-/// FOLDER/fuzz_checkpoint and FOLDER/fuzz_gnuplot. Generated, so that they are valid whatever becomes of the
-/// formats.
+/// FOLDER/fuzz_checkpoint and so on. Generated, so that they are valid whatever becomes of the formats.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/checkpoint_support.h"
@@ -74,6 +74,31 @@ void write_checkpoint_seeds(const fs::path& folder) {
   write_seed(folder / "changes", 3, {8, 0, '{', 0, 8, 0x7f});
 }
 
+void write_csv_seeds(const fs::path& folder) {
+  const std::string table = "rho,c,noise,sigma_rms\n0.5,1e-4,heterogeneous,0.12\n2,,\"a, \"\"b\"\"\",-inf\n";
+  const std::string spreadsheet =
+      "\xEF\xBB\xBF\"q (mV, before)\", Pr (before) ,\r\n1, 2.5 ,\r\n\r\n nan,\"3\n4\"";
+  for (const std::uint8_t author : {std::uint8_t{0}, std::uint8_t{1}}) {
+    const auto number = std::to_string(author);
+    write_seed(folder / ("own" + number), author, Bytes(table.begin(), table.end()));
+    write_seed(folder / ("spreadsheet" + number), author, Bytes(spreadsheet.begin(), spreadsheet.end()));
+  }
+}
+
+void write_config_seeds(const fs::path& folder) {
+  const std::vector<std::string> settings{
+      R"({"command": "train", "version": "0.1.0", "hidden": [100, 100], "rho": 2, "c": [1e-4, {"a": null}]})",
+      R"({"dataset": "digits", "hidden": [16], "cost": [{"rho": 2, "c": 0.5}, {"rho": 0.5, "c": 1}], "law": "binomial",
+          "vesicles": 5, "lr": 1e-3, "seed": 18446744073709551615, "noise": "per-layer", "precision": "double"})",
+      R"({"data": "/a/b/", "hidden": [[100, 100], []], "mechanism": "calcium,actin", "c": "1e-4:1e3.25:5log", "lr": [1e-4],
+          "noise": ["per_layer", "homogeneous"], "seed": [0, "3:5"], "lambda": ["2/3", 0.01], "networks_at_once": 2})",
+      R"({"hidden": [], "rho": "0.5,2/3", "scale": [1, 0.001], "prior": "gaussian", "prior_sigma": 0.1, "equilibrium": 2})"};
+  for (std::size_t mode = 0; mode < settings.size(); ++mode) {
+    write_seed(folder / std::to_string(mode), static_cast<std::uint8_t>(mode),
+               Bytes(settings[mode].begin(), settings[mode].end()));
+  }
+}
+
 }  // namespace
 }  // namespace ensyn
 
@@ -84,12 +109,17 @@ int main(int count, char** arguments) {
   }
   try {
     const std::filesystem::path folder = arguments[1];
-    for (const char* target : {"fuzz_idx", "fuzz_checkpoint", "fuzz_gnuplot"}) {
+    const std::pair<const char*, void (*)(const std::filesystem::path&)> writers[] = {
+        {"fuzz_idx", ensyn::write_idx_seeds},
+        {"fuzz_checkpoint", ensyn::write_checkpoint_seeds},
+        {"fuzz_csv", ensyn::write_csv_seeds},
+        {"fuzz_config", ensyn::write_config_seeds},
+        {"fuzz_gnuplot", ensyn::write_text_seeds},
+    };
+    for (const auto& [target, write] : writers) {
       std::filesystem::create_directories(folder / target);
+      write(folder / target);
     }
-    ensyn::write_text_seeds(folder / "fuzz_gnuplot");
-    ensyn::write_idx_seeds(folder / "fuzz_idx");
-    ensyn::write_checkpoint_seeds(folder / "fuzz_checkpoint");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fuzz_seeds: %s\n", error.what());
     return 1;

@@ -9,7 +9,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <exception>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,6 +23,22 @@ inline void require(bool holds, const char* property) {
   if (!holds) {
     std::fprintf(stderr, "property violated: %s\n", property);
     std::abort();
+  }
+}
+
+/// The message of an error is one line.
+inline void require_one_line(const std::exception& error) {
+  require(std::strchr(error.what(), '\n') == nullptr, "errors have one line");
+}
+
+/// What `read` returns; nothing when it refuses the input by an `Expected` error of one line.
+template <class Expected, class Read>
+auto attempt(Read&& read) -> std::optional<decltype(read())> {
+  try {
+    return read();
+  } catch (const Expected& error) {
+    require_one_line(error);
+    return std::nullopt;
   }
 }
 
