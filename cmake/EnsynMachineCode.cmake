@@ -22,7 +22,7 @@ function(ensyn_check_machine_code library)
 
   # Block sizes and dynamic shared memory, which only the host knows.
   set(tool ${library}_launch_shapes)
-  add_executable(${tool} ${PROJECT_SOURCE_DIR}/tests/build/launch_shapes.cpp ${PROJECT_SOURCE_DIR}/host/error.cpp
+  add_executable(${tool} ${PROJECT_SOURCE_DIR}/tests/build/launch_shapes.cpp ${PROJECT_SOURCE_DIR}/host/base/error.cpp
                          ${ENSYN_KERNEL_HOST_SOURCES})
   target_include_directories(${tool} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_include_directories(${tool} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})

@@ -5,7 +5,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "kernels/launch_shape.h"
+#include "kernels/base/launch_shape.h"
 #include "kernels/parameter_update.h"
 
 namespace ensyn::kernels {

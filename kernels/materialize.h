@@ -4,8 +4,8 @@
 
 #include <cuda_runtime_api.h>
 
-#include "kernels/launch_shape.h"
-#include "kernels/network.h"
+#include "kernels/base/launch_shape.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::kernels {
 

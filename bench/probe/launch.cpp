@@ -1,6 +1,6 @@
 #include <cuda_runtime_api.h>
 
-#include "bench/cuda_event.h"
+#include "bench/cuda/event.h"
 #include "probe.h"
 
 namespace probe {

@@ -6,7 +6,7 @@
 
 #include "generators.h"
 #include "kernels/device/quad.h"
-#include "kernels/device/tile_math.h"
+#include "kernels/whole/tile_math.h"
 
 namespace probe {
 namespace {

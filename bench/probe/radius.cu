@@ -6,7 +6,7 @@
 
 #include "device.h"
 #include "ensyn/detail/arithmetic.h"
-#include "kernels/device/tile_math.h"
+#include "kernels/whole/tile_math.h"
 
 namespace probe {
 namespace {

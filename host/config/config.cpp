@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "ensyn/error.h"
-#include "host/io/message.h"
+#include "host/base/message.h"
 
 namespace ensyn {
 namespace {

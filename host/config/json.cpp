@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "ensyn/error.h"
+#include "host/base/message.h"
 #include "host/io/json_text.h"
-#include "host/io/message.h"
 
 namespace ensyn {
 namespace {

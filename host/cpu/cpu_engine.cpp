@@ -9,11 +9,11 @@
 #include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/noise.h"
+#include "host/base/memory.h"
 #include "host/cpu/evaluator.h"
 #include "host/cpu/member.h"
 #include "host/cpu/team.h"
 #include "host/cpu/trainer.h"
-#include "host/memory.h"
 
 namespace ensyn::cpu {
 namespace {

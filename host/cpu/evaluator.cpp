@@ -7,7 +7,7 @@
 
 #include "ensyn/error.h"
 #include "host/cpu/activations.h"
-#include "host/prediction.h"
+#include "host/model/prediction.h"
 
 namespace ensyn::cpu {
 namespace {

@@ -7,7 +7,7 @@
 #include "host/cpu/kernels.h"
 #include "host/cpu/member.h"
 #include "host/cpu/team.h"
-#include "host/prediction.h"
+#include "host/model/prediction.h"
 
 namespace ensyn::cpu {
 

@@ -14,7 +14,7 @@
 #include <memory>
 #include <new>
 
-#include "host/state.h"
+#include "host/model/state.h"
 
 namespace ensyn::cpu {
 

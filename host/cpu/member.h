@@ -9,9 +9,9 @@
 #include "ensyn/detail/step.h"
 #include "host/cpu/kernels.h"
 #include "host/cpu/layout.h"
-#include "host/phi_groups.h"
-#include "host/state.h"
-#include "host/step_constants.h"
+#include "host/model/phi_groups.h"
+#include "host/model/state.h"
+#include "host/model/step_constants.h"
 
 namespace ensyn::cpu {
 

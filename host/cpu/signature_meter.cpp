@@ -10,13 +10,13 @@
 #include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/noise.h"
+#include "host/base/memory.h"
 #include "host/cpu/activations.h"
 #include "host/cpu/member.h"
 #include "host/cpu/output_curvature.h"
 #include "host/cpu/squared_error.h"
 #include "host/cpu/team.h"
-#include "host/memory.h"
-#include "host/step_constants.h"
+#include "host/model/step_constants.h"
 
 namespace ensyn::cpu {
 namespace {

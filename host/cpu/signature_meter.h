@@ -5,7 +5,7 @@
 #include "ensyn/config.h"
 #include "ensyn/dataset.h"
 #include "ensyn/signatures.h"
-#include "host/state.h"
+#include "host/model/state.h"
 
 namespace ensyn::cpu {
 

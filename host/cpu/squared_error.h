@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "host/likelihood.h"
+#include "host/model/likelihood.h"
 
 namespace ensyn::cpu {
 

@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "ensyn/dataset.h"
-#include "host/backend.h"
 #include "host/cpu/activations.h"
 #include "host/cpu/kernels.h"
 #include "host/cpu/member.h"
 #include "host/cpu/team.h"
-#include "host/likelihood.h"
+#include "host/model/likelihood.h"
+#include "host/population/backend.h"
 
 namespace ensyn::cpu {
 

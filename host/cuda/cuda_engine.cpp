@@ -12,7 +12,7 @@
 #include "host/cuda/population_evaluator.h"
 #include "host/cuda/training_step.h"
 #include "host/cuda/whole_training.h"
-#include "host/divergence.h"
+#include "host/model/divergence.h"
 
 namespace ensyn::cuda {
 namespace {

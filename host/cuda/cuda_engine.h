@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "host/backend.h"
+#include "host/population/backend.h"
 
 namespace ensyn::cuda {
 

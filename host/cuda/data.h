@@ -6,7 +6,7 @@
 
 #include "ensyn/dataset.h"
 #include "host/cuda/memory.h"
-#include "kernels/network.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::cuda {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "ensyn/noise.h"
-#include "host/prediction.h"
+#include "host/model/prediction.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/noisy_forward.h"
 

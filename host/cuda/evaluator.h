@@ -6,7 +6,7 @@
 #include "host/cpu/team.h"
 #include "host/cuda/data.h"
 #include "host/cuda/networks.h"
-#include "host/prediction.h"
+#include "host/model/prediction.h"
 
 namespace ensyn::cuda {
 

@@ -7,7 +7,7 @@
 
 #include "host/cuda/data.h"
 #include "host/cuda/memory.h"
-#include "kernels/network.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::cuda {
 

@@ -11,8 +11,8 @@
 
 #include "ensyn/config.h"
 #include "host/cuda/memory.h"
-#include "host/state.h"
-#include "kernels/network.h"
+#include "host/model/state.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::cuda {
 

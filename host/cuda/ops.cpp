@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "host/cuda/ops_arguments.h"
-#include "host/state.h"
-#include "host/step_constants.h"
+#include "host/model/state.h"
+#include "host/model/step_constants.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/gradient_statistics.h"
 #include "kernels/initialize.h"

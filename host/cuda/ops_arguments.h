@@ -10,7 +10,7 @@
 #include "ensyn/noise.h"
 #include "ensyn/ops.h"
 #include "host/cuda/ops_check.h"
-#include "kernels/network.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::cuda {
 

@@ -5,9 +5,9 @@
 
 #include "ensyn/error.h"
 #include "ensyn/ops.h"
+#include "host/base/message.h"
 #include "host/cuda/runtime.h"
-#include "host/io/message.h"
-#include "kernels/network.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::cuda {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "ensyn/config.h"
 #include "ensyn/noise.h"
-#include "kernels/launch_shape.h"
+#include "kernels/base/launch_shape.h"
 
 namespace ensyn::cuda {
 

@@ -5,7 +5,7 @@
 #include "ensyn/detail/step.h"
 #include "ensyn/ops.h"
 #include "host/cuda/ops_arguments.h"
-#include "host/step_constants.h"
+#include "host/model/step_constants.h"
 #include "kernels/finish_step.h"
 #include "kernels/homogeneous_update.h"
 #include "kernels/parameter_update.h"

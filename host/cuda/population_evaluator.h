@@ -1,6 +1,6 @@
 /// \file
-/// Evaluation of many networks at a time on a device (kernels/population_evaluation.h): which populations can
-/// be evaluated so, and how.
+/// Evaluation of many networks at a time on a device (kernels/whole/population_evaluation.h): which
+/// populations can be evaluated so, and how.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 #include "host/cuda/data.h"
 #include "host/cuda/memory.h"
 #include "host/cuda/networks.h"
-#include "host/prediction.h"
-#include "kernels/population_evaluation.h"
+#include "host/model/prediction.h"
+#include "kernels/whole/population_evaluation.h"
 
 namespace ensyn::cuda {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "host/cuda/cuda_engine.h"
-#include "kernels/network.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::cuda {
 

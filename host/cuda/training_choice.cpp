@@ -8,7 +8,7 @@
 
 #include "ensyn/error.h"
 #include "host/cuda/whole_training.h"
-#include "host/phi_groups.h"
+#include "host/model/phi_groups.h"
 
 namespace ensyn::cuda {
 namespace {

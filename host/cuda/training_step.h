@@ -12,7 +12,7 @@
 #include "host/cuda/memory.h"
 #include "host/cuda/minibatch_order.h"
 #include "host/cuda/networks.h"
-#include "host/likelihood.h"
+#include "host/model/likelihood.h"
 #include "kernels/parameter_update.h"
 
 namespace ensyn::cuda {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ensyn/error.h"
-#include "host/likelihood.h"
+#include "host/model/likelihood.h"
 
 namespace ensyn::cuda {
 

@@ -1,6 +1,6 @@
 /// \file
-/// Training whole networks in one kernel (kernels/resident_training.h, kernels/streamed_training.h): which
-/// populations can be, and how.
+/// Training whole networks in one kernel (kernels/whole/resident/resident_training.h,
+/// kernels/whole/streamed/streamed_training.h): which populations can be, and how.
 #pragma once
 
 #include <functional>
@@ -11,9 +11,9 @@
 #include "host/cuda/data.h"
 #include "host/cuda/memory.h"
 #include "host/cuda/networks.h"
-#include "kernels/resident_training.h"
-#include "kernels/streamed_training.h"
-#include "kernels/tile_state.h"
+#include "kernels/whole/resident/resident_training.h"
+#include "kernels/whole/streamed/streamed_training.h"
+#include "kernels/whole/tile_state.h"
 
 namespace ensyn::cuda {
 

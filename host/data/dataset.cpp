@@ -10,11 +10,11 @@
 #include <utility>
 
 #include "ensyn/error.h"
+#include "host/base/message.h"
 #include "host/data/digest.h"
 #include "host/data/idx.h"
 #include "host/io/file.h"
 #include "host/io/gzip.h"
-#include "host/io/message.h"
 
 namespace ensyn {
 

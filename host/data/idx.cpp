@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "ensyn/error.h"
-#include "host/io/message.h"
+#include "host/base/message.h"
 
 namespace ensyn {
 namespace {

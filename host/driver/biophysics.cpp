@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "ensyn/ensyn.h"
-#include "host/driver/command.h"
-#include "host/driver/csv.h"
-#include "host/driver/folder_lock.h"
-#include "host/driver/run_folder.h"
-#include "host/driver/shared_settings.h"
-#include "host/driver/text.h"
+#include "host/driver/files/csv.h"
+#include "host/driver/files/folder_lock.h"
+#include "host/driver/files/run_folder.h"
+#include "host/driver/files/text.h"
+#include "host/driver/settings/command.h"
+#include "host/driver/settings/shared_settings.h"
 
 namespace ensyn::driver {
 namespace {

@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "ensyn/ensyn.h"
-#include "host/driver/command.h"
-#include "host/driver/folder_lock.h"
-#include "host/driver/results.h"
-#include "host/driver/run_folder.h"
-#include "host/driver/settings.h"
-#include "host/driver/signatures.h"
-#include "host/driver/text.h"
-#include "host/driver/verbose.h"
+#include "host/driver/files/folder_lock.h"
+#include "host/driver/files/results.h"
+#include "host/driver/files/run_folder.h"
+#include "host/driver/files/text.h"
+#include "host/driver/settings/command.h"
+#include "host/driver/settings/settings.h"
+#include "host/driver/signatures/signatures.h"
+#include "host/driver/terminal/verbose.h"
 
 namespace ensyn::driver {
 namespace {

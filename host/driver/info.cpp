@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "ensyn/ensyn.h"
-#include "host/driver/command.h"
-#include "host/driver/folder_lock.h"
-#include "host/driver/run_folder.h"
-#include "host/driver/settings.h"
-#include "host/driver/text.h"
+#include "host/driver/files/folder_lock.h"
+#include "host/driver/files/run_folder.h"
+#include "host/driver/files/text.h"
+#include "host/driver/settings/command.h"
+#include "host/driver/settings/settings.h"
 
 namespace ensyn::driver {
 namespace {

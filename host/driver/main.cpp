@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "ensyn/error.h"
-#include "host/driver/command.h"
-#include "host/driver/command_line.h"
-#include "host/driver/signals.h"
-#include "host/driver/verbose.h"
+#include "host/driver/settings/command.h"
+#include "host/driver/settings/command_line.h"
+#include "host/driver/terminal/signals.h"
+#include "host/driver/terminal/verbose.h"
 
 namespace ensyn::driver {
 namespace {

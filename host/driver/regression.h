@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ensyn/ensyn.h"
-#include "host/driver/options.h"
+#include "host/driver/settings/options.h"
 
 namespace ensyn::driver {
 

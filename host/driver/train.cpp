@@ -12,16 +12,16 @@
 #include <utility>
 
 #include "ensyn/ensyn.h"
-#include "host/driver/command.h"
-#include "host/driver/data_digests.h"
-#include "host/driver/folder_lock.h"
-#include "host/driver/progress.h"
-#include "host/driver/results.h"
-#include "host/driver/run_folder.h"
-#include "host/driver/settings.h"
-#include "host/driver/signals.h"
-#include "host/driver/text.h"
-#include "host/driver/verbose.h"
+#include "host/driver/files/data_digests.h"
+#include "host/driver/files/folder_lock.h"
+#include "host/driver/files/results.h"
+#include "host/driver/files/run_folder.h"
+#include "host/driver/files/text.h"
+#include "host/driver/settings/command.h"
+#include "host/driver/settings/settings.h"
+#include "host/driver/terminal/progress.h"
+#include "host/driver/terminal/signals.h"
+#include "host/driver/terminal/verbose.h"
 
 namespace ensyn::driver {
 namespace {

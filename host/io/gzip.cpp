@@ -8,7 +8,7 @@
 #include <new>
 
 #include "ensyn/error.h"
-#include "host/io/message.h"
+#include "host/base/message.h"
 
 namespace ensyn {
 namespace {

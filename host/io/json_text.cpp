@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "ensyn/error.h"
+#include "host/base/message.h"
 #include "host/io/file.h"
-#include "host/io/message.h"
 
 namespace ensyn {
 namespace {

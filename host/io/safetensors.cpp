@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "ensyn/error.h"
+#include "host/base/message.h"
 #include "host/io/json_text.h"
-#include "host/io/message.h"
 
 namespace ensyn {
 namespace {

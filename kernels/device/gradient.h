@@ -3,9 +3,9 @@
 #pragma once
 
 #include "ensyn/detail/arithmetic.h"
+#include "kernels/base/network.h"
 #include "kernels/device/quad.h"
 #include "kernels/device/views.h"
-#include "kernels/network.h"
 
 namespace ensyn::kernels {
 

@@ -6,8 +6,8 @@
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
-#include "kernels/check.h"
-#include "kernels/launch_shape.h"
+#include "kernels/base/check.h"
+#include "kernels/base/launch_shape.h"
 
 namespace ensyn::kernels {
 

@@ -6,8 +6,8 @@
 #include <device/random.h>
 
 #include "ensyn/detail/arithmetic.h"
+#include "kernels/base/network.h"
 #include "kernels/device/views.h"
-#include "kernels/network.h"
 
 namespace ensyn::kernels {
 

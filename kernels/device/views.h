@@ -3,7 +3,7 @@
 #pragma once
 
 #include "ensyn/detail/arithmetic.h"
-#include "kernels/network.h"
+#include "kernels/base/network.h"
 
 namespace ensyn::kernels {
 

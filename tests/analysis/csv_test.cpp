@@ -1,4 +1,4 @@
-#include "host/driver/csv.h"
+#include "host/driver/files/csv.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "host/driver/npy.h"
+#include "host/driver/files/npy.h"
 
 #include <limits>
 #include <stdexcept>

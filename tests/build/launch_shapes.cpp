@@ -20,11 +20,11 @@
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
 #include "kernels/parameter_update.h"
-#include "kernels/population_evaluation.h"
-#include "kernels/resident_training.h"
 #include "kernels/squared_error.h"
-#include "kernels/streamed_training.h"
-#include "kernels/tile_state.h"
+#include "kernels/whole/population_evaluation.h"
+#include "kernels/whole/resident/resident_training.h"
+#include "kernels/whole/streamed/streamed_training.h"
+#include "kernels/whole/tile_state.h"
 
 namespace {
 

@@ -8,9 +8,9 @@
 
 #include "ensyn/dataset.h"
 #include "ensyn/evaluation.h"
-#include "host/backend.h"
 #include "host/cuda/cuda_engine.h"
 #include "host/cuda/runtime.h"
+#include "host/population/backend.h"
 #include "oracle/parity.h"
 
 namespace engines {

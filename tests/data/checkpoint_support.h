@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "host/checkpoint.h"
+#include "host/population/checkpoint.h"
 
 namespace ensyn::test {
 

@@ -1,4 +1,4 @@
-#include "host/checkpoint.h"
+#include "host/population/checkpoint.h"
 
 #include <cmath>
 #include <limits>

@@ -16,9 +16,9 @@
 #include "ensyn/error.h"
 #include "ensyn/population.h"
 #include "fuzz/fuzz_support.h"
-#include "host/checkpoint.h"
 #include "host/io/file.h"
 #include "host/io/safetensors.h"
+#include "host/population/checkpoint.h"
 
 namespace ensyn::fuzz {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "ensyn/error.h"
 #include "fuzz/fuzz_support.h"
-#include "host/driver/bayes.h"
-#include "host/driver/options.h"
-#include "host/driver/shared_settings.h"
-#include "host/driver/sweep_settings.h"
+#include "host/driver/bayes/bayes.h"
+#include "host/driver/settings/options.h"
+#include "host/driver/settings/shared_settings.h"
+#include "host/driver/sweep/sweep_settings.h"
 #include "host/io/json_text.h"
 
 namespace ensyn::fuzz {

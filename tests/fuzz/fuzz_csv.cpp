@@ -8,7 +8,7 @@
 
 #include "ensyn/error.h"
 #include "fuzz/fuzz_support.h"
-#include "host/driver/csv.h"
+#include "host/driver/files/csv.h"
 
 namespace ensyn::fuzz {
 namespace {

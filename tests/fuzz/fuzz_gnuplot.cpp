@@ -13,9 +13,9 @@
 #include <string_view>
 
 #include "fuzz/fuzz_support.h"
+#include "host/driver/files/text.h"
 #include "host/driver/report/gnuplot_string.h"
 #include "host/driver/report/html.h"
-#include "host/driver/text.h"
 
 namespace ensyn::fuzz {
 namespace {

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "data/checkpoint_support.h"
-#include "host/checkpoint.h"
 #include "host/io/file.h"
 #include "host/io/safetensors.h"
+#include "host/population/checkpoint.h"
 
 namespace ensyn {
 namespace {
@@ -110,10 +110,8 @@ int main(int count, char** arguments) {
   try {
     const std::filesystem::path folder = arguments[1];
     const std::pair<const char*, void (*)(const std::filesystem::path&)> writers[] = {
-        {"fuzz_idx", ensyn::write_idx_seeds},
-        {"fuzz_checkpoint", ensyn::write_checkpoint_seeds},
-        {"fuzz_csv", ensyn::write_csv_seeds},
-        {"fuzz_config", ensyn::write_config_seeds},
+        {"fuzz_idx", ensyn::write_idx_seeds},      {"fuzz_checkpoint", ensyn::write_checkpoint_seeds},
+        {"fuzz_csv", ensyn::write_csv_seeds},      {"fuzz_config", ensyn::write_config_seeds},
         {"fuzz_gnuplot", ensyn::write_text_seeds},
     };
     for (const auto& [target, write] : writers) {

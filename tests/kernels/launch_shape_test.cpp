@@ -1,6 +1,6 @@
 // How kernels are launched: pure functions, so this needs neither a device nor an emulator.
 
-#include "kernels/launch_shape.h"
+#include "kernels/base/launch_shape.h"
 
 #include <gtest/gtest.h>
 

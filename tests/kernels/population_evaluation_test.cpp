@@ -1,6 +1,6 @@
 // Predictions of whole networks against the oracle, however they are shared out among blocks and launches.
 
-#include "kernels/population_evaluation.h"
+#include "kernels/whole/population_evaluation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // How a cluster is to hold a network: a pure function. What it computes is tested against the CPU engine
 // (tests/cuda/whole_training_test.cpp).
 
-#include "kernels/resident_training.h"
+#include "kernels/whole/resident/resident_training.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // How blocks are to train networks: a pure function. What they compute is tested against the CPU engine
 // (tests/cuda/whole_training_test.cpp).
 
-#include "kernels/streamed_training.h"
+#include "kernels/whole/streamed/streamed_training.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "host/cuda/memory.h"
-#include "kernels/network.h"
+#include "kernels/base/network.h"
 #include "oracle/oracle.h"
 
 namespace ensyn::kernels::test {

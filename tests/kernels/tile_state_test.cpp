@@ -1,6 +1,6 @@
-// Tiles hold what rows hold, where kernels/tiles.h says, and give it back.
+// Tiles hold what rows hold, where kernels/whole/tiles.h says, and give it back.
 
-#include "kernels/tile_state.h"
+#include "kernels/whole/tile_state.h"
 
 #include <gtest/gtest.h>
 

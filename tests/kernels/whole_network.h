@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "kernels/support.h"
-#include "kernels/tile_state.h"
-#include "kernels/tiles.h"
+#include "kernels/whole/tile_state.h"
+#include "kernels/whole/tiles.h"
 #include "oracle/compare.h"
 
 namespace ensyn::kernels::test::whole {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/resident_training.h"
-#include "kernels/streamed_training.h"
 #include "kernels/support.h"
+#include "kernels/whole/resident/resident_training.h"
+#include "kernels/whole/streamed/streamed_training.h"
 
 namespace ensyn::kernels::test {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "host/driver/text.h"
+#include "host/driver/files/text.h"
 
 namespace ensyn::driver::report {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "host/driver/command.h"
-#include "host/driver/folder_lock.h"
+#include "host/driver/files/folder_lock.h"
 #include "host/driver/report/report.h"
+#include "host/driver/settings/command.h"
 
 namespace ensyn::driver {
 namespace {

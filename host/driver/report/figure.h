@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "host/driver/csv.h"
+#include "host/driver/files/csv.h"
 
 namespace ensyn::driver::report {
 

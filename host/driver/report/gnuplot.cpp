@@ -14,7 +14,7 @@
 #include <sstream>
 #include <vector>
 
-#include "host/driver/text.h"
+#include "host/driver/files/text.h"
 
 namespace ensyn::driver::report {
 namespace {

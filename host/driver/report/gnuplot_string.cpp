@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "host/driver/text.h"
+#include "host/driver/files/text.h"
 
 namespace ensyn::driver::report {
 namespace {

@@ -1,6 +1,6 @@
 #include "host/driver/report/html.h"
 
-#include "host/driver/text.h"
+#include "host/driver/files/text.h"
 
 #include <algorithm>
 #include <array>

@@ -5,8 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "host/driver/files/text.h"
 #include "host/driver/report/section.h"
-#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <utility>
 
+#include "host/driver/files/text.h"
 #include "host/driver/report/section.h"
-#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 

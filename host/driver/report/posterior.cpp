@@ -10,8 +10,8 @@
 
 #include "ensyn/statistics.h"
 #include "ensyn/theory.h"
+#include "host/driver/files/text.h"
 #include "host/driver/report/section.h"
-#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {

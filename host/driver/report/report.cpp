@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "ensyn/ensyn.h"
+#include "host/base/message.h"
+#include "host/driver/files/run_folder.h"
 #include "host/driver/report/gnuplot.h"
-#include "host/driver/run_folder.h"
 #include "host/io/file.h"
-#include "host/io/message.h"
 
 namespace ensyn::driver::report {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "ensyn/error.h"
-#include "host/driver/text.h"
+#include "host/driver/files/text.h"
 #include "host/io/json_text.h"
 
 namespace ensyn::driver::report {

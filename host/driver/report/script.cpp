@@ -2,10 +2,10 @@
 #include <cmath>
 #include <set>
 
+#include "host/driver/files/text.h"
 #include "host/driver/report/axes.h"
 #include "host/driver/report/figure.h"
 #include "host/driver/report/gnuplot_string.h"
-#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {

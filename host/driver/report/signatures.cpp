@@ -8,10 +8,10 @@
 #include <tuple>
 #include <utility>
 
+#include "host/driver/files/text.h"
 #include "host/driver/report/section.h"
 #include "host/driver/report/signatures.h"
 #include "host/driver/report/synapses.h"
-#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "ensyn/error.h"
-#include "host/driver/npy.h"
+#include "host/driver/files/npy.h"
 
 namespace ensyn::driver::report {
 namespace {

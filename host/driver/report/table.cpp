@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "ensyn/error.h"
-#include "host/io/message.h"
+#include "host/base/message.h"
 
 namespace ensyn::driver::report {
 namespace {

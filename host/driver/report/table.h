@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/driver/csv.h"
+#include "host/driver/files/csv.h"
 
 namespace ensyn::driver::report {
 

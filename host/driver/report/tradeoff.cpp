@@ -8,11 +8,11 @@
 #include <set>
 #include <utility>
 
+#include "host/driver/files/text.h"
 #include "host/driver/report/axes.h"
 #include "host/driver/report/curves.h"
 #include "host/driver/report/section.h"
 #include "host/driver/report/tradeoff.h"
-#include "host/driver/text.h"
 
 namespace ensyn::driver::report {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "ensyn/error.h"
 #include "ensyn/theory.h"
-#include "host/driver/csv.h"
-#include "host/driver/options.h"
-#include "host/driver/signatures.h"
-#include "host/driver/text.h"
+#include "host/driver/files/csv.h"
+#include "host/driver/files/text.h"
+#include "host/driver/settings/options.h"
+#include "host/driver/signatures/signatures.h"
 
 namespace ensyn::driver {
 namespace {

@@ -12,16 +12,16 @@
 #include <vector>
 
 #include "ensyn/ensyn.h"
-#include "host/driver/command.h"
-#include "host/driver/data_digests.h"
-#include "host/driver/folder_lock.h"
+#include "host/driver/files/data_digests.h"
+#include "host/driver/files/folder_lock.h"
+#include "host/driver/files/run_folder.h"
+#include "host/driver/files/text.h"
 #include "host/driver/report/gnuplot.h"
 #include "host/driver/report/report.h"
 #include "host/driver/reproduce/plan.h"
-#include "host/driver/run_folder.h"
-#include "host/driver/shared_settings.h"
-#include "host/driver/text.h"
-#include "host/driver/verbose.h"
+#include "host/driver/settings/command.h"
+#include "host/driver/settings/shared_settings.h"
+#include "host/driver/terminal/verbose.h"
 #include "host/io/json_text.h"
 
 namespace ensyn::driver {

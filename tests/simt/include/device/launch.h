@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/check.h"
-#include "kernels/launch_shape.h"
+#include "kernels/base/check.h"
+#include "kernels/base/launch_shape.h"
 #include "simt/launch.h"
 
 namespace ensyn::kernels {

@@ -1,0 +1,41 @@
+#include "host/population/backend.h"
+
+#include "ensyn/error.h"
+#include "host/cpu/cpu_engine.h"
+#include "host/cuda/cuda_engine.h"
+#include "host/model/divergence.h"
+
+namespace ensyn {
+
+// The one place that chooses a backend.
+std::unique_ptr<Engine> make_engine(const PopulationConfig& config, const Dataset& train_data,
+                                    const ExecutionConfig& execution) {
+  const bool wants_cuda = execution.device == DeviceKind::cuda;
+  const bool may_use_cuda = execution.device == DeviceKind::automatic && cuda::why_unusable().empty();
+  if (wants_cuda || may_use_cuda) return cuda::make_cuda_engine(config, train_data, execution);
+  if (execution.training_method != TrainingMethod::automatic) {
+    const std::string why = execution.device == DeviceKind::cpu ? "--device cpu" : cuda::why_unusable();
+    throw ConfigError("--training-method " + std::string(name(execution.training_method)) +
+                      " is one of a CUDA device, and these networks are to train on the CPU (" + why +
+                      "): use auto");
+  }
+  return cpu::make_cpu_engine(config, train_data, execution);
+}
+
+void report_divergence(const Engine& engine, const PopulationConfig& config,
+                       std::span<const std::uint64_t> diverged_at) {
+  for (int member = 0; member < static_cast<int>(diverged_at.size()); ++member) {
+    const std::uint64_t step = diverged_at[static_cast<std::size_t>(member)];
+    if (step != kNoDivergence) throw loss_divergence(config, member, step, engine.read(member));
+  }
+}
+
+void check_finite(Engine& engine, const PopulationConfig& config, std::uint64_t steps) {
+  const std::optional<int> member = engine.first_not_finite();
+  if (!member) return;
+  // The engine looks fast, and the state says where.
+  const std::optional<NotFinite> found = find_not_finite(config, *member, engine.read(*member));
+  if (found) throw state_divergence(config, *member, steps, *found);
+}
+
+}  // namespace ensyn
