@@ -1,17 +1,12 @@
 // The pass over the parameters: gradient, costs and Adam of one step, then noise and weights of the next,
-// each parameter read and written once. Included once per instruction set.
+// each parameter read and written once.
 
-#if defined(ENSYN_CPU_ADVANCE_INL_H) == defined(HWY_TARGET_TOGGLE)
-#  ifdef ENSYN_CPU_ADVANCE_INL_H
-#    undef ENSYN_CPU_ADVANCE_INL_H
-#  else
-#    define ENSYN_CPU_ADVANCE_INL_H
-#  endif
+#pragma once
 
-#  include "host/cpu/dense-inl.h"
-#  include "host/cpu/kernels.h"
-#  include "host/cpu/noise-inl.h"
-#  include "host/cpu/vector-inl.h"
+#include "host/cpu/dense-inl.h"
+#include "host/cpu/kernels.h"
+#include "host/cpu/noise-inl.h"
+#include "host/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
@@ -359,5 +354,3 @@ HWY_ATTR void sample_plain(const cpu::RowGroup<T>& group, const T* mu, const T* 
 
 }  // namespace ensyn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#endif  // toggled guard

@@ -1,16 +1,10 @@
-// Products of weights, activations and gradients. Included once per instruction set.
+// Products of weights, activations and gradients.
+#pragma once
 
-#if defined(ENSYN_CPU_DENSE_INL_H) == defined(HWY_TARGET_TOGGLE)
-#  ifdef ENSYN_CPU_DENSE_INL_H
-#    undef ENSYN_CPU_DENSE_INL_H
-#  else
-#    define ENSYN_CPU_DENSE_INL_H
-#  endif
+#include <cstddef>
 
-#  include <cstddef>
-
-#  include "host/cpu/kernels.h"
-#  include "host/cpu/vector-inl.h"
+#include "host/cpu/kernels.h"
+#include "host/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
@@ -25,7 +19,7 @@ inline constexpr bool kManyRegisters = HWY_TARGET != HWY_AVX2;
   return static_cast<std::size_t>(row) * static_cast<std::size_t>(stride);
 }
 
-/// Sum of the lanes by halves: i + (i + n/2), ...
+/// Sum of the lanes by halves: i + (i + n/2), ..
 template <class D, class V>
 ENSYN_FN auto sum_by_halves(D /*tag*/, V v) {
   if constexpr (hn::MaxLanes(D()) == 1) {
@@ -167,5 +161,3 @@ HWY_ATTR void normalize(const std::uint8_t* from, T scale, T shift, int count, T
 
 }  // namespace ensyn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#endif  // toggled guard

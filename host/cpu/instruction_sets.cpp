@@ -1,3 +1,5 @@
+#include <hwy/targets.h>
+
 #include <string>
 #include <vector>
 
@@ -8,12 +10,16 @@ namespace ensyn::cpu {
 namespace {
 
 std::vector<InstructionSet> find_usable() {
-  const auto single = compiled_tables<float>();
-  const auto precise = compiled_tables<double>();
+  const auto supported = hwy::SupportedTargets();
   std::vector<InstructionSet> sets;
-  // Both sources are compiled for the same targets in the same order.
-  for (std::size_t i = 0; i < single.size(); ++i)
-    sets.push_back({single[i].name, single[i].table, precise[i].table});
+  const auto add = [&](auto target, const InstructionSet& set) {
+    if (set.single_precision != nullptr && (supported & target) != 0) sets.push_back(set);
+  };
+  add(HWY_AVX3, {"avx512", avx512_table<float>(), avx512_table<double>()});
+  add(HWY_AVX2, {"avx2", avx2_table<float>(), avx2_table<double>()});
+  add(HWY_NEON, {"neon", neon_table<float>(), neon_table<double>()});
+  // Every processor runs it, whatever Highway says of those that have better.
+  add(supported, {"portable", portable_table<float>(), portable_table<double>()});
   return sets;
 }
 

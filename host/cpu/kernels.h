@@ -170,19 +170,33 @@ struct KernelTable {
   void (*normalize)(const std::uint8_t* from, T scale, T shift, int count, T* to);
 };
 
+/// The tables of each instruction set in precision T, float or double; null where this build does not have
+/// it. That a table is there does not mean that this machine can run it.
 template <class T>
-struct NamedTable {
-  std::string_view name;
-  const KernelTable<T>* table;
-};
-
-/// The tables of one precision that this machine can run, best first.
+[[nodiscard]] const KernelTable<T>* avx512_table();
 template <class T>
-[[nodiscard]] std::vector<NamedTable<T>> compiled_tables();
+[[nodiscard]] const KernelTable<T>* avx2_table();
+template <class T>
+[[nodiscard]] const KernelTable<T>* neon_table();
+template <class T>
+[[nodiscard]] const KernelTable<T>* portable_table();
+// sets/*.cpp define them.
 template <>
-std::vector<NamedTable<float>> compiled_tables<float>();
+const KernelTable<float>* avx512_table<float>();
 template <>
-std::vector<NamedTable<double>> compiled_tables<double>();
+const KernelTable<double>* avx512_table<double>();
+template <>
+const KernelTable<float>* avx2_table<float>();
+template <>
+const KernelTable<double>* avx2_table<double>();
+template <>
+const KernelTable<float>* neon_table<float>();
+template <>
+const KernelTable<double>* neon_table<double>();
+template <>
+const KernelTable<float>* portable_table<float>();
+template <>
+const KernelTable<double>* portable_table<double>();
 
 /// Both precisions of one instruction set.
 struct InstructionSet {

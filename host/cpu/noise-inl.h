@@ -1,14 +1,8 @@
-// Noise of the contract, a vector of quads at a time. Included once per instruction set.
+// Noise of the contract, a vector of quads at a time.
+#pragma once
 
-#if defined(ENSYN_CPU_NOISE_INL_H) == defined(HWY_TARGET_TOGGLE)
-#  ifdef ENSYN_CPU_NOISE_INL_H
-#    undef ENSYN_CPU_NOISE_INL_H
-#  else
-#    define ENSYN_CPU_NOISE_INL_H
-#  endif
-
-#  include "host/cpu/kernels.h"
-#  include "host/cpu/vector-inl.h"
+#include "host/cpu/kernels.h"
+#include "host/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
@@ -147,5 +141,3 @@ ENSYN_FN GroupNoise<T> draw_words(const cpu::NoiseStream& noise, const std::uint
 
 }  // namespace ensyn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#endif  // toggled guard

@@ -1,17 +1,11 @@
-// Sums that signatures are measured from: powers of gradients, and products of squares. Included once per
-// instruction set.
+// Sums that signatures are measured from: powers of gradients, and products of squares.
 
-#if defined(ENSYN_CPU_SIGNATURES_INL_H) == defined(HWY_TARGET_TOGGLE)
-#  ifdef ENSYN_CPU_SIGNATURES_INL_H
-#    undef ENSYN_CPU_SIGNATURES_INL_H
-#  else
-#    define ENSYN_CPU_SIGNATURES_INL_H
-#  endif
+#pragma once
 
-#  include "host/cpu/advance-inl.h"
-#  include "host/cpu/dense-inl.h"
-#  include "host/cpu/kernels.h"
-#  include "host/cpu/vector-inl.h"
+#include "host/cpu/advance-inl.h"
+#include "host/cpu/dense-inl.h"
+#include "host/cpu/kernels.h"
+#include "host/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
@@ -49,5 +43,3 @@ HWY_ATTR void add_products(const cpu::UpdateInput<T>& input, int blocks, T* sums
 
 }  // namespace ensyn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#endif  // toggled guard

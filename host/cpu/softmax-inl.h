@@ -1,18 +1,12 @@
-// Softmax, its logarithm and cross-entropy, over one row of logits at a time. Included once per instruction
-// set.
+// Softmax, its logarithm and cross-entropy, over one row of logits at a time.
 
-#if defined(ENSYN_CPU_SOFTMAX_INL_H) == defined(HWY_TARGET_TOGGLE)
-#  ifdef ENSYN_CPU_SOFTMAX_INL_H
-#    undef ENSYN_CPU_SOFTMAX_INL_H
-#  else
-#    define ENSYN_CPU_SOFTMAX_INL_H
-#  endif
+#pragma once
 
-#  include <limits>
+#include <limits>
 
-#  include "host/cpu/dense-inl.h"
-#  include "host/cpu/kernels.h"
-#  include "host/cpu/vector-inl.h"
+#include "host/cpu/dense-inl.h"
+#include "host/cpu/kernels.h"
+#include "host/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
@@ -87,5 +81,3 @@ HWY_ATTR void log_softmax(T* logits, int stride, int classes, int batch) {
 
 }  // namespace ensyn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#endif  // toggled guard

@@ -1,17 +1,11 @@
-// The table of this instruction set's kernels. Included once per instruction set.
+// The table of this instruction set's kernels.
+#pragma once
 
-#if defined(ENSYN_CPU_TABLE_INL_H) == defined(HWY_TARGET_TOGGLE)
-#  ifdef ENSYN_CPU_TABLE_INL_H
-#    undef ENSYN_CPU_TABLE_INL_H
-#  else
-#    define ENSYN_CPU_TABLE_INL_H
-#  endif
-
-#  include "host/cpu/advance-inl.h"
-#  include "host/cpu/dense-inl.h"
-#  include "host/cpu/kernels.h"
-#  include "host/cpu/signatures-inl.h"
-#  include "host/cpu/softmax-inl.h"
+#include "host/cpu/advance-inl.h"
+#include "host/cpu/dense-inl.h"
+#include "host/cpu/kernels.h"
+#include "host/cpu/signatures-inl.h"
+#include "host/cpu/softmax-inl.h"
 
 namespace ensyn::HWY_NAMESPACE {
 
@@ -31,5 +25,3 @@ inline constexpr cpu::KernelTable<T> kTable{
 };
 
 }  // namespace ensyn::HWY_NAMESPACE
-
-#endif  // toggled guard

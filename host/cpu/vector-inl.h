@@ -1,31 +1,26 @@
-// Vectors of the target's width as numbers for formulas.inl. Included once per instruction set (Highway's
-// foreach_target), hence the toggled guard.
+// Vectors of the instruction set's width as numbers for formulas.inl. A source compiles these headers for one
+// instruction set (instruction_set-inl.h).
 
-#if defined(ENSYN_CPU_VECTOR_INL_H) == defined(HWY_TARGET_TOGGLE)
-#  ifdef ENSYN_CPU_VECTOR_INL_H
-#    undef ENSYN_CPU_VECTOR_INL_H
-#  else
-#    define ENSYN_CPU_VECTOR_INL_H
-#  endif
+#pragma once
 
-#  include <hwy/highway.h>
+#include <hwy/highway.h>
 
-#  include <cmath>
-#  include <cstdint>
-#  include <type_traits>
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
 
-#  include "ensyn/detail/rates.h"
-#  include "ensyn/detail/unroll.h"
+#include "ensyn/detail/rates.h"
+#include "ensyn/detail/unroll.h"
 
-#  undef ENSYN_FN
-#  if HWY_TARGET == HWY_EMU128 || HWY_IS_ASAN
+#undef ENSYN_FN
+#if HWY_TARGET == HWY_EMU128 || HWY_IS_ASAN
 // The portable target's vectors are loops over their elements: all inlined into each other they took longer
 // to compile than all other targets together, and were no faster than what the compiler chooses to inline.
 // AddressSanitizer's checks make such code as large.
-#    define ENSYN_FN inline HWY_ATTR
-#  else
-#    define ENSYN_FN HWY_INLINE HWY_ATTR
-#  endif
+#  define ENSYN_FN inline HWY_ATTR
+#else
+#  define ENSYN_FN HWY_INLINE HWY_ATTR
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ensyn::HWY_NAMESPACE {
@@ -43,7 +38,7 @@ using SignedOf = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 template <class T>
 inline constexpr int kLanes = static_cast<int>(HWY_MAX_BYTES / sizeof(T));
 
-#  if HWY_IS_ASAN && HWY_COMPILER_CLANG
+#if HWY_IS_ASAN && HWY_COMPILER_CLANG
 /// An array whose elements clang's UBSan does not ask for a wrapped address: what it adds for that, to an
 /// index that it checks against K anyway, keeps vectors in memory. Training takes five times as long there.
 template <class N, int K>
@@ -57,10 +52,10 @@ struct Array {
     return element[i];
   }
 };
-#  else
+#else
 template <class N, int K>
 using Array = N[K];
-#  endif
+#endif
 
 /// K vectors side by side. The formulas are long chains of dependent operations; several at once keep the
 /// processor's units busy where one alone would wait.
@@ -95,7 +90,7 @@ using Element = typename Traits<V>::Type;
 template <class V>
 using BitsOf = Vec<SignedOf<Element<V>>, Traits<V>::K>;
 
-#  define ENSYN_EACH ENSYN_UNROLL for (int i = 0; i < K; ++i)
+#define ENSYN_EACH ENSYN_UNROLL for (int i = 0; i < K; ++i)
 
 template <class T>
 ENSYN_FN Vec<T> load(const T* from) {
@@ -148,16 +143,16 @@ ENSYN_FN Vec<T, K> operator-(Vec<T, K> a) {
 }
 template <class T>
 ENSYN_FN Native<T> fused_native(Native<T> a, Native<T> b, Native<T> c) {
-#  if HWY_NATIVE_FMA
+#if HWY_NATIVE_FMA
   return hn::MulAdd(a, b, c);
-#  else
+#else
   // One rounding here as well: a target without the instruction is slow, never different.
   const Tag<T> d;
   HWY_ALIGN T x[kLanes<T>], y[kLanes<T>], z[kLanes<T>];
   hn::Store(a, d, x), hn::Store(b, d, y), hn::Store(c, d, z);
   for (int i = 0; i < kLanes<T>; ++i) x[i] = std::fma(x[i], y[i], z[i]);
   return hn::Load(d, x);
-#  endif
+#endif
 }
 template <class T, int K>
 ENSYN_FN Vec<T, K> fused(Vec<T, K> a, Vec<T, K> b, Vec<T, K> c) {
@@ -258,13 +253,11 @@ ENSYN_FN Words<K> exclusive_or(Words<K> a, Words<K> b, Words<K> c) {
   return a;
 }
 
-#  include "ensyn/detail/formulas.inl"
+#include "ensyn/detail/formulas.inl"
 // The laws use the formulas.
-#  include "ensyn/detail/laws.inl"
+#include "ensyn/detail/laws.inl"
 
-#  undef ENSYN_EACH
+#undef ENSYN_EACH
 
 }  // namespace ensyn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#endif  // toggled guard

@@ -1,0 +1,5 @@
+// The kernels for float on any processor.
+#define ENSYN_SET HWY_EMU128
+#define ENSYN_REAL float
+#define ENSYN_SET_TABLE portable_table
+#include "host/cpu/instruction_set-inl.h"
