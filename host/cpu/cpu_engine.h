@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "host/population/backend.h"
+#include "host/model/engine.h"
 
 namespace ensyn::cpu {
 

@@ -19,8 +19,8 @@
 #include "host/cpu/kernels.h"
 #include "host/cpu/member.h"
 #include "host/cpu/team.h"
+#include "host/model/engine.h"
 #include "host/model/likelihood.h"
-#include "host/population/backend.h"
 
 namespace ensyn::cpu {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "host/population/backend.h"
+#include "host/model/engine.h"
 
 namespace ensyn::cuda {
 

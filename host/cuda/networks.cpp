@@ -6,9 +6,9 @@
 
 #include "ensyn/detail/step.h"
 #include "ensyn/error.h"
+#include "host/model/engine.h"
 #include "host/model/phi_groups.h"
 #include "host/model/step_constants.h"
-#include "host/population/backend.h"
 #include "kernels/initialize.h"
 
 namespace ensyn::cuda {

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "ensyn/ensyn.h"
+#include "host/driver/commands.h"
 #include "host/driver/files/csv.h"
 #include "host/driver/files/folder_lock.h"
 #include "host/driver/files/run_folder.h"
 #include "host/driver/files/text.h"
-#include "host/driver/settings/command.h"
 #include "host/driver/settings/shared_settings.h"
 
 namespace ensyn::driver {

@@ -9,8 +9,13 @@
 #include <vector>
 
 #include "ensyn/error.h"
-#include "host/driver/settings/command.h"
+#include "host/driver/bayes/bayes.h"
+#include "host/driver/commands.h"
+#include "host/driver/report/command.h"
+#include "host/driver/reproduce/reproduce.h"
 #include "host/driver/settings/command_line.h"
+#include "host/driver/signatures/signatures.h"
+#include "host/driver/sweep/sweep_command.h"
 #include "host/driver/terminal/signals.h"
 #include "host/driver/terminal/verbose.h"
 
@@ -47,11 +52,24 @@ int report_current_exception() {
   }
 }
 
+/// Those that `reproduce` runs.
+std::vector<Command> commands_of_runs() {
+  return {sweep_command(),      signatures_command(), bayes_command(),
+          regression_command(), biophysics_command(), experiments_command()};
+}
+
+/// All of them, in the order of the help.
+std::vector<Command> all_commands() {
+  return {train_command(),      sweep_command(),
+          evaluate_command(),   signatures_command(),
+          bayes_command(),      regression_command(),
+          biophysics_command(), experiments_command(),
+          report_command(),     reproduce_command(commands_of_runs),
+          info_command()};
+}
+
 int run(int argc, char** argv) {
-  const std::vector<Command> commands = {train_command(),      sweep_command(),       evaluate_command(),
-                                         signatures_command(), bayes_command(),       regression_command(),
-                                         biophysics_command(), experiments_command(), report_command(),
-                                         reproduce_command(),  info_command()};
+  const std::vector<Command> commands = all_commands();
   const Command* command = parse_command_line(argc, argv, commands);
   if (command != nullptr) {
     set_verbose(command->flags.verbose);

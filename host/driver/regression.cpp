@@ -7,11 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "host/driver/commands.h"
 #include "host/driver/files/csv.h"
 #include "host/driver/files/folder_lock.h"
 #include "host/driver/files/run_folder.h"
 #include "host/driver/files/text.h"
-#include "host/driver/settings/command.h"
 #include "host/driver/settings/shared_settings.h"
 #include "host/driver/terminal/verbose.h"
 

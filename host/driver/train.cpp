@@ -12,12 +12,12 @@
 #include <utility>
 
 #include "ensyn/ensyn.h"
+#include "host/driver/commands.h"
 #include "host/driver/files/data_digests.h"
 #include "host/driver/files/folder_lock.h"
 #include "host/driver/files/results.h"
 #include "host/driver/files/run_folder.h"
 #include "host/driver/files/text.h"
-#include "host/driver/settings/command.h"
 #include "host/driver/settings/settings.h"
 #include "host/driver/terminal/progress.h"
 #include "host/driver/terminal/signals.h"

@@ -32,7 +32,7 @@ TABLE = {
     "host/cpu/sets": "host/cpu",
     "host/cuda": f"host/base host/cpu host/model kernels kernels/base kernels/whole kernels/whole/resident "
                  f"kernels/whole/streamed {API}",
-    "host/population": f"host/base host/config host/cpu host/cuda host/io host/model {API}",
+    "host/population": f"host/base host/config host/cpu host/cuda host/data host/io host/model {API}",
     # The driver: a user of the library.
     "host/driver/files": "host/base host/io include/ensyn",
     "host/driver/terminal": "host/driver/files host/base include/ensyn",
@@ -41,15 +41,16 @@ TABLE = {
     "host/driver/bayes": "host/driver/files host/driver/settings host/driver/terminal host/base include/ensyn",
     "host/driver/signatures": "host/driver/files host/driver/settings host/driver/terminal host/base include/ensyn",
     "host/driver/report": "host/driver/files host/driver/settings host/base host/io include/ensyn",
-    "host/driver/reproduce": "host/driver/files host/driver/report host/driver/settings host/driver/signatures "
-                             "host/driver/terminal host/base include/ensyn",
+    "host/driver/reproduce": "host/driver/files host/driver/report host/driver/settings "
+                             "host/driver/signatures host/driver/terminal host/base host/io "
+                             "include/ensyn",
     "host/driver": "host/driver/bayes host/driver/files host/driver/report host/driver/reproduce host/driver/settings "
                    "host/driver/signatures host/driver/sweep host/driver/terminal host/base include/ensyn",
     # Measurements.
     "bench": f"host/cpu {API}",
     "bench/cuda": f"bench host/cpu host/cuda host/io host/model kernels kernels/base kernels/whole kernels/whole/resident "
                   f"kernels/whole/streamed {API}",
-    "bench/peers": f"host/cuda kernels/base {API}",
+    "bench/peers": f"host/cuda kernels/base kernels/device {API}",
     "bench/probe": f"bench/cuda host/cuda host/io kernels/base kernels/device kernels/whole {API}",
 }
 SOURCE = re.compile(r"\.(h|cpp|cu|inl)$")

@@ -10,7 +10,7 @@
 #include "ensyn/evaluation.h"
 #include "host/cuda/cuda_engine.h"
 #include "host/cuda/runtime.h"
-#include "host/population/backend.h"
+#include "host/model/engine.h"
 #include "oracle/parity.h"
 
 namespace engines {

@@ -14,7 +14,6 @@
 #include "host/driver/files/results.h"
 #include "host/driver/files/run_folder.h"
 #include "host/driver/files/text.h"
-#include "host/driver/settings/command.h"
 
 namespace ensyn::driver {
 namespace {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ensyn/ensyn.h"
+#include "host/driver/settings/command.h"
 #include "host/driver/settings/options.h"
 #include "host/driver/settings/settings.h"
 
@@ -52,5 +53,7 @@ struct BayesSettings {
 /// says what the columns are. \param show_progress on standard error, where that is a terminal
 /// \returns what summary.json holds \throws ConfigError, DataError, DeviceError, DivergenceError, IoError
 nlohmann::ordered_json run_bayes(const BayesSettings& settings, bool show_progress = false);
+
+[[nodiscard]] Command bayes_command();
 
 }  // namespace ensyn::driver

@@ -1,5 +1,7 @@
 /// \file
 /// `ensyn report DIR...`: figures and a page from run folders.
+#include "host/driver/report/command.h"
+
 #include <iostream>
 #include <memory>
 #include <string>
@@ -7,7 +9,6 @@
 
 #include "host/driver/files/folder_lock.h"
 #include "host/driver/report/report.h"
-#include "host/driver/settings/command.h"
 
 namespace ensyn::driver {
 namespace {

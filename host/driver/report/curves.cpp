@@ -55,7 +55,7 @@ std::optional<double> weights_of(const Network& network, const Run& run) {
 }
 
 /// The settings that sweep.csv tells of each network.
-const std::set<std::string> kToldByRow = {"rho", "c", "noise", "lambda", "lr", "hidden"};
+const std::set<std::string> kToldBySweepRow = {"rho", "c", "noise", "lambda", "lr", "hidden"};
 
 Network read_network(const Table& table, std::size_t row, const Run& run, const std::string& protocol) {
   Network network;
@@ -82,7 +82,7 @@ std::vector<Network> read_networks(const std::vector<Run>& runs, Notes& left_out
   std::vector<Network> networks;
   for (const Run& run : runs) {
     const Table table = read_table(run.folder / "sweep.csv", kColumns, left_out);
-    const std::string protocol = run.protocol(kToldByRow);
+    const std::string protocol = run.protocol(kToldBySweepRow);
     std::map<std::string, std::size_t> repeated;
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
       Network network = read_network(table, row, run, protocol);
@@ -173,7 +173,7 @@ double Curve::published_cost(const CurvePoint& point) const {
 
 std::vector<Curve> read_curves(const std::vector<Run>& runs, Notes& left_out) {
   std::vector<Network> networks = read_networks(runs, left_out);
-  const std::map<std::string, std::string> names = names_of_protocols(runs, kToldByRow);
+  const std::map<std::string, std::string> names = names_of_protocols(runs, kToldBySweepRow);
   for (Network& network : networks) network.runs = names.at(network.protocol);
   // A heterogeneous network has as many weights as a homogeneous one of the same shape.
   for (Network& network : networks) {

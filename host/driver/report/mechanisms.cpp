@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::array kMechanismColours = {Colour::blue,   Colour::vermilion, Colour::green,
                                           Colour::orange, Colour::purple,    Colour::sky_blue};
-constexpr std::array kSymbols = {Symbol::circle,  Symbol::square, Symbol::triangle, Symbol::inverted_triangle,
-                                 Symbol::diamond, Symbol::circle};
+constexpr std::array kMechanismSymbols = {Symbol::circle,   Symbol::square,
+                                          Symbol::triangle, Symbol::inverted_triangle,
+                                          Symbol::diamond,  Symbol::circle};
 
 /// The series with this label, made when it is new.
 Series& series_of(Panel& panel, const std::string& label, Mark mark, std::size_t colour) {
@@ -22,7 +23,7 @@ Series& series_of(Panel& panel, const std::string& label, Mark mark, std::size_t
       std::ranges::find_if(panel.series, [&](const Series& one) { return one.label.text == label; });
   if (found != panel.series.end()) return *found;
   const std::size_t index = colour % kMechanismColours.size();
-  panel.series.push_back({label, {mark, kMechanismColours[index], kSymbols[index]}, {}, {}});
+  panel.series.push_back({label, {mark, kMechanismColours[index], kMechanismSymbols[index]}, {}, {}});
   return panel.series.back();
 }
 

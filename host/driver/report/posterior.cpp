@@ -73,14 +73,14 @@ struct Pairs {
 };
 
 /// The settings that bayes.csv tells of each synapse.
-const std::set<std::string> kToldByRow = {"rho", "c", "scale"};
+const std::set<std::string> kToldByBayesRow = {"rho", "c", "scale"};
 
 /// Adds the synapses of a run. Those of which a sigma is no number above 0 are left out, and counted.
 void add_pairs(const Run& run, std::map<std::tuple<double, double, std::string>, Pairs>& groups,
                Notes& left_out) {
   const Table table = read_table(run.folder / "bayes.csv",
                                  {"rho", "c", "layer", "sigma_energy", "sigma_posterior"}, left_out);
-  const std::string protocol = run.protocol(kToldByRow);
+  const std::string protocol = run.protocol(kToldByBayesRow);
   std::size_t undrawable = 0;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const double rho = setting_value(table, row, "rho"), c = setting_value(table, row, "c", true);
@@ -109,7 +109,7 @@ std::vector<Pairs> read_pairs(const std::vector<Run>& runs, Notes& left_out) {
   for (const Run& run : runs) add_pairs(run, groups, left_out);
   std::map<std::pair<double, double>, std::size_t> protocols;
   for (const auto& [key, pairs] : groups) ++protocols[{pairs.rho, pairs.c}];
-  const std::map<std::string, std::string> names = names_of_protocols(runs, kToldByRow);
+  const std::map<std::string, std::string> names = names_of_protocols(runs, kToldByBayesRow);
   std::vector<Pairs> result;
   result.reserve(groups.size());
   for (auto& [key, pairs] : groups) {

@@ -18,7 +18,7 @@ struct PublishedCrossings {
   double rho;
   std::array<double, kLevels.size()> heterogeneous, homogeneous;
 };
-constexpr std::array kPublished = {
+constexpr std::array kPublishedCrossings = {
     PublishedCrossings{0.5, {0.42, 1.01, 1.62, 2.31, 2.74}, {-0.82, -0.12, 0.27, 0.56, 0.77}},
     PublishedCrossings{2.0, {-1.70, -0.75, 0.12, 0.83, 1.49}, {-2.91, -1.86, -1.24, -0.79, -0.47}},
 };
@@ -35,7 +35,7 @@ std::string yes_no(double difference, double tolerance) {
 }
 
 std::optional<double> published_crossing(double rho, const std::string& noise, std::size_t level) {
-  for (const PublishedCrossings& row : kPublished) {
+  for (const PublishedCrossings& row : kPublishedCrossings) {
     if (std::abs(row.rho - rho) > 1e-6) continue;
     if (noise == "heterogeneous") return row.heterogeneous[level];
     if (noise == "homogeneous") return row.homogeneous[level];

@@ -1,5 +1,7 @@
 /// \file
 /// `ensyn reproduce`: from data to report in one command.
+#include "host/driver/reproduce/reproduce.h"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -19,7 +21,6 @@
 #include "host/driver/report/gnuplot.h"
 #include "host/driver/report/report.h"
 #include "host/driver/reproduce/plan.h"
-#include "host/driver/settings/command.h"
 #include "host/driver/settings/shared_settings.h"
 #include "host/driver/terminal/verbose.h"
 #include "host/io/json_text.h"
@@ -31,6 +32,7 @@ using nlohmann::ordered_json;
 
 struct ReproduceFlags : CommonFlags {
   std::vector<std::string> figures;
+  std::vector<Command> (*make_commands)() = nullptr;
 };
 
 const OptionTable& reproduce_options() {
@@ -63,17 +65,12 @@ class NoOutput {
   std::streambuf* before_;
 };
 
-Command command_of(const std::string& name) {
-  for (Command& command : std::vector{sweep_command(), signatures_command(), biophysics_command(),
-                                      experiments_command(), bayes_command(), regression_command()}) {
-    if (command.name == name) return command;
-  }
-  throw std::logic_error("the plan has a run of '" + name + "'");
-}
-
 /// \throws what the command throws
-void execute(const PlannedRun& run, const std::filesystem::path& folder, bool quiet) {
-  const Command command = command_of(run.command);
+void execute(const PlannedRun& run, const std::filesystem::path& folder, const ReproduceFlags& flags) {
+  const std::vector<Command> commands = flags.make_commands();
+  const auto found = std::ranges::find(commands, run.command, &Command::name);
+  if (found == commands.end()) throw std::logic_error("the plan has a run of '" + run.command + "'");
+  const Command& command = *found;
   const auto set = [&](const std::string& key, const std::string& text) {
     const auto option = std::ranges::find(command.options, key, &Option::key);
     if (option == command.options.end()) throw std::logic_error(run.command + " has no option " + key);
@@ -83,7 +80,7 @@ void execute(const PlannedRun& run, const std::filesystem::path& folder, bool qu
   };
   for (const auto& [key, text] : run.settings) set(key, text);
   set("out", folder.string());
-  command.flags.quiet = quiet;
+  command.flags.quiet = flags.quiet;
   // A run that was cut off before its end begins anew, but a sweep goes on from where it was.
   for (const Switch& flag : command.switches) {
     if (flag.name == "--overwrite" && run.command != "sweep") *flag.value = true;
@@ -218,7 +215,7 @@ void reproduce(const ReproduceFlags& flags) {
     settings.folders.push_back(folder);
     if (reproduction.complete(run)) continue;
     const auto start = std::chrono::steady_clock::now();
-    execute(run, folder, flags.quiet);
+    execute(run, folder, flags);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (flags.prints_text()) {
       std::cout << formatted("%-12s", run.command.c_str()) << run.folder << ", "
@@ -237,8 +234,9 @@ void reproduce(const ReproduceFlags& flags) {
 
 }  // namespace
 
-Command reproduce_command() {
+Command reproduce_command(std::vector<Command> (*make_commands)()) {
   const auto flags = std::make_shared<ReproduceFlags>();
+  flags->make_commands = make_commands;
   return {"reproduce",
           "the paper's figures from data to report: trains, measures, draws",
           reproduce_options(),

@@ -1,6 +1,6 @@
 /// \file
-/// The driver's commands: what each takes and what runs it. Failures leave as exceptions; main.cpp gives them
-/// their exit codes and prints them.
+/// What a command of the driver is: what it takes and what runs it. Failures leave as exceptions; main.cpp
+/// gives them their exit codes and prints them.
 #pragma once
 
 #include <functional>
@@ -61,17 +61,5 @@ struct Command {
   std::function<void()> run;
   std::optional<Arguments> arguments = std::nullopt;
 };
-
-[[nodiscard]] Command train_command();
-[[nodiscard]] Command sweep_command();
-[[nodiscard]] Command evaluate_command();
-[[nodiscard]] Command signatures_command();
-[[nodiscard]] Command biophysics_command();
-[[nodiscard]] Command experiments_command();
-[[nodiscard]] Command report_command();
-[[nodiscard]] Command regression_command();
-[[nodiscard]] Command bayes_command();
-[[nodiscard]] Command reproduce_command();
-[[nodiscard]] Command info_command();
 
 }  // namespace ensyn::driver

@@ -9,7 +9,6 @@
 #include "host/driver/files/results.h"
 #include "host/driver/files/run_folder.h"
 #include "host/driver/files/text.h"
-#include "host/driver/settings/command.h"
 #include "host/driver/signatures/signature_table.h"
 #include "host/driver/terminal/progress.h"
 #include "host/driver/terminal/signals.h"

@@ -9,6 +9,7 @@
 
 #include "ensyn/ensyn.h"
 #include "host/driver/files/csv.h"
+#include "host/driver/settings/command.h"
 #include "host/driver/settings/options.h"
 #include "host/driver/settings/settings.h"
 
@@ -53,5 +54,7 @@ struct SignatureRun {              // NOLINT(bugprone-exception-escape)
 /// summary.json into `out`, which must not hold a run. \param show_progress a line on a terminal
 /// \throws Error when interrupted, DivergenceError, and as the library's functions
 SignatureRun run_signatures(const SignatureSettings& settings, bool show_progress);
+
+[[nodiscard]] Command signatures_command();
 
 }  // namespace ensyn::driver

@@ -1,11 +1,12 @@
 /// \file
 /// `ensyn sweep`: trains a grid of networks, or goes on with one.
+#include "host/driver/sweep/sweep_command.h"
+
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "host/driver/settings/command.h"
 #include "host/driver/sweep/ranks.h"
 #include "host/driver/sweep/sweep.h"
 #include "host/driver/sweep/sweep_settings.h"

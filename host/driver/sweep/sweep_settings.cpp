@@ -11,14 +11,14 @@ namespace {
 using nlohmann::json;
 
 /// What a setting of `train` becomes when it may take several values.
-struct Axis {
+struct SweepAxis {
   const char* key;
   Kind kind;
   const char* value_name;
   const char* help;
 };
 
-constexpr Axis kAxes[] = {
+constexpr SweepAxis kSweepAxes[] = {
     {"hidden", Kind::whole_lists, "N,...",
      "widths of the hidden layers, or none; repeat for several architectures"},
     {"rho", Kind::real_axis, "LIST", "exponents of the reliability cost, such as 0.5,2/3,4/3,2"},
@@ -42,15 +42,16 @@ std::string short_text(const nlohmann::ordered_json& value) {
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
-const Axis* axis_of(const std::string& key) {
-  const auto* const axis = std::ranges::find(kAxes, key, [](const Axis& a) { return std::string(a.key); });
-  return axis == std::end(kAxes) ? nullptr : axis;
+const SweepAxis* axis_of(const std::string& key) {
+  const auto* const axis =
+      std::ranges::find(kSweepAxes, key, [](const SweepAxis& a) { return std::string(a.key); });
+  return axis == std::end(kSweepAxes) ? nullptr : axis;
 }
 
 /// The values with the first of each axis, which are settings of `train`.
 Values first_of_each(const Values& values) {
   Values first = values;
-  for (const Axis& axis : kAxes) {
+  for (const SweepAxis& axis : kSweepAxes) {
     if (values.has(axis.key)) {
       first.set(axis.key, values.get<json>(axis.key, {}).front(), values.origin(axis.key));
     }
@@ -95,7 +96,7 @@ const OptionTable& sweep_options() {
     for (Option option : train_options()) {
       // One sum of costs is no axis, and a sweep keeps no history of each network.
       if (option.key == "cost" || option.key == "evaluate_every") continue;
-      if (const Axis* axis = axis_of(option.key)) {
+      if (const SweepAxis* axis = axis_of(option.key)) {
         option.kind = axis->kind;
         option.value_name = axis->value_name;
         option.help = axis->help;
