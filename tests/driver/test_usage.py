@@ -220,6 +220,9 @@ class Usage(DriverTest):
         many = ",".join(["0:1:90000lin", "2:3:90000lin"])
         self.fail_with(2, ["--rho", "more than 100000 values"], "sweep", "--dataset", "digits", "--rho", many)
         self.fail_with(2, ["--seed", "100000"], "sweep", "--dataset", "digits", "--seed", "0:99999,100000")
+        # As many values of one setting may be asked for, but not all combinations with others.
+        self.fail_with(2, ["the grid has more than", "split"], "sweep", "--dataset", "digits", "--seed", "0:99999", "--rho",
+                       "1,2")
         self.write("many.json", {"lr": many.split(",")})
         self.fail_with(2, ['"lr"', "more than 100000 values"], "sweep", "--dataset", "digits", "--config", "many.json")
 
