@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from driver import SMALL, DriverTest
+from driver import SMALL, DriverTest, write_idx_folder
 
 BAD_VALUES = [
     ("--epochs", "0"),
@@ -234,6 +234,18 @@ class Usage(DriverTest):
         (self.folder / "all/latest").symlink_to("grid")
         self.succeed("report", "all", "all/grid", "--quiet", "--out", "page")
         self.assertIn("from 1 run,", (self.folder / "page/report.html").read_text())
+
+    def test_data_folder_of_a_reproduction_in_two_spellings(self):
+        for name in ["data", "other"]:
+            write_idx_folder(self.folder / name)
+        arguments = ["reproduce", "fig2", "--scale", "quick", "--out", "fig", "--quiet", "--data"]
+        self.succeed(*arguments, "data")
+        marker = self.json("fig/reproduce.json")
+        self.assertEqual(marker["data"], str(self.folder.resolve() / "data"))
+        # As earlier versions wrote it.
+        self.write("fig/reproduce.json", {**marker, "data": "data"})
+        self.succeed(*arguments, "./other/../data/")
+        self.fail_with(2, ["another reproduction"], *arguments, "other")
 
     def test_reference_tables_are_a_users(self):
         self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "grid")
