@@ -94,7 +94,8 @@ void add_range(std::vector<double>& values, std::string_view text) {
 }  // namespace
 
 std::string too_many_values() {
-  return "there are more than " + std::to_string(kMostValues) + " values: give fewer, or split them among several runs";
+  return "there are more than " + std::to_string(kMostValues) +
+         " values: give fewer, or split them among several runs";
 }
 
 std::optional<double> parse_real(std::string_view text) {
