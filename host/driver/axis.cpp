@@ -94,7 +94,8 @@ void add_range(std::vector<double>& values, std::string_view text) {
 }  // namespace
 
 std::string too_many_values() {
-  return "there are more than " + std::to_string(kMostValues) + " values: give fewer";
+  return "there are more than " + std::to_string(kMostValues) +
+         " values: give fewer, or split them among several runs";
 }
 
 std::optional<double> parse_real(std::string_view text) {
@@ -126,11 +127,7 @@ std::vector<std::uint64_t> parse_seeds(std::string_view text) {
     if (*first > *last) {
       throw ConfigError("range " + quoted(item) + " is empty: its first value must not lie above its last");
     }
-    if (*last - *first >= kMostValues) {
-      throw ConfigError("range " + quoted(item) + " has more than " + std::to_string(kMostValues) +
-                        " values");
-    }
-    if (values.size() + (*last - *first) >= kMostValues) throw ConfigError(too_many_values());
+    if (*last - *first >= kMostValues - values.size()) throw ConfigError(too_many_values());
     for (std::uint64_t i = 0; i <= *last - *first; ++i) values.push_back(*first + i);
   }
   return values;

@@ -220,6 +220,9 @@ class Usage(DriverTest):
         many = ",".join(["0:1:90000lin", "2:3:90000lin"])
         self.fail_with(2, ["--rho", "more than 100000 values"], "sweep", "--dataset", "digits", "--rho", many)
         self.fail_with(2, ["--seed", "100000"], "sweep", "--dataset", "digits", "--seed", "0:99999,100000")
+        # As many values of one setting may be asked for, but not all combinations with others.
+        self.fail_with(2, ["the grid has more than", "split"], "sweep", "--dataset", "digits", "--seed", "0:99999", "--rho",
+                       "1,2")
         self.write("many.json", {"lr": many.split(",")})
         self.fail_with(2, ['"lr"', "more than 100000 values"], "sweep", "--dataset", "digits", "--config", "many.json")
 
@@ -232,6 +235,18 @@ class Usage(DriverTest):
         (self.folder / "all/latest").symlink_to("grid")
         self.succeed("report", "all", "all/grid", "--quiet", "--out", "page")
         self.assertIn("from 1 run,", (self.folder / "page/report.html").read_text())
+
+    def test_data_folder_of_a_reproduction_in_two_spellings(self):
+        for name in ["data", "other"]:
+            write_idx_folder(self.folder / name)
+        arguments = ["reproduce", "fig2", "--scale", "quick", "--out", "fig", "--quiet", "--data"]
+        self.succeed(*arguments, "data")
+        marker = self.json("fig/reproduce.json")
+        self.assertEqual(marker["data"], str(self.folder.resolve() / "data"))
+        # As earlier versions wrote it.
+        self.write("fig/reproduce.json", {**marker, "data": "data"})
+        self.succeed(*arguments, "./other/../data/")
+        self.fail_with(2, ["another reproduction"], *arguments, "other")
 
     def test_reference_tables_are_a_users(self):
         self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "grid")

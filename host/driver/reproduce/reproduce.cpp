@@ -139,14 +139,19 @@ void claim(const Reproduction& reproduction, const TrainTest& data) {
                          {"version", build_info().version},
                          {"scale", name(reproduction.plan.scale)},
                          {"seed", reproduction.plan.seed}};
-  for (const char* key : {"data", "dataset"}) {
-    if (reproduction.values.has(key)) config[key] = reproduction.values.get<std::string>(key, {});
+  if (const auto folder = optional_path(reproduction.values, "data")) config["data"] = absolute_path(*folder);
+  if (reproduction.values.has("dataset")) {
+    config["dataset"] = reproduction.values.get<std::string>("dataset", {});
   }
   const auto file = reproduction.out / "reproduce.json";
   std::error_code ignored;
   if (std::filesystem::exists(file, ignored)) {
-    const ordered_json before =
+    auto before =
         read_json_object<ordered_json>(file, "delete it where all runs beside it are of this reproduction");
+    // Earlier versions kept the folder as it was given.
+    if (before.contains("data") && before["data"].is_string()) {
+      before["data"] = absolute_path(before["data"].get<std::string>());
+    }
     if (without_digests(before) != config) {
       throw ConfigError("--out " + reproduction.out.string() + " holds another reproduction, " +
                         before.dump() + ": choose another folder");
