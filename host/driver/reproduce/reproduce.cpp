@@ -136,7 +136,7 @@ void claim(const Reproduction& reproduction, const TrainTest& data) {
                          {"version", build_info().version},
                          {"scale", name(reproduction.plan.scale)},
                          {"seed", reproduction.plan.seed}};
-  if (const auto data = optional_path(reproduction.values, "data")) config["data"] = absolute_path(*data);
+  if (const auto folder = optional_path(reproduction.values, "data")) config["data"] = absolute_path(*folder);
   if (reproduction.values.has("dataset")) {
     config["dataset"] = reproduction.values.get<std::string>("dataset", {});
   }
