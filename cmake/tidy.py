@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """clang-tidy over the library and the driver: cmake/tidy.py [BUILD], a folder
-configured with CUDA on and ENSYN_UNITY_BUILD off; build/tidy unless given.
+configured with CUDA on, ENSYN_UNITY_BUILD and ENSYN_CCACHE off; build/tidy unless given.
 
 Nearly all of clang-tidy's time goes into the standard library's headers, once for every source. Sources with the same
 flags are therefore checked together, written one after the other into one file, and what is found is given back its file

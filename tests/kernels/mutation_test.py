@@ -7,6 +7,7 @@ compiled for the emulation (tests/simt), plain or for the race detector, and lin
 
 import argparse
 import concurrent.futures
+import itertools
 import json
 import pathlib
 import shlex
@@ -35,8 +36,9 @@ def compile_command(args, variant, unit):
     marker = {"plain": "kernels_simt_kernels.dir", "race": "kernels_race_kernels.dir"}[variant]
     commands = args.build / "compile_commands.json"
     for entry in json.loads(commands.read_text()):
-        if marker in entry["command"] and pathlib.Path(entry["file"]).name == unit:
-            words = iter(shlex.split(entry["command"]))
+        if marker in entry["command"] and entry["file"].endswith("/kernels/" + unit):
+            # The compiler may stand behind a launcher such as ccache.
+            words = itertools.dropwhile(lambda word: word != args.compiler, shlex.split(entry["command"]))
             kept = []
             for word in words:
                 if word in ("-o", "-c"):

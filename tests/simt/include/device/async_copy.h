@@ -1,5 +1,5 @@
 /// \file
-/// Stands in for kernels/whole/async_copy.h. A device may make a copy at any time until it is waited for:
+/// Stands in for kernels/device/async_copy.h. A device may make a copy at any time until it is waited for:
 /// here warps of even number make it when it is waited for, those of odd number at once.
 #pragma once
 

@@ -1,5 +1,5 @@
 /// \file
-/// Stands in for kernels/whole/special.h: the functions without the errors of the hardware.
+/// Stands in for kernels/device/special.h: the functions without the errors of the hardware.
 #pragma once
 
 #include <cmath>

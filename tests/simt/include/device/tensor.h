@@ -1,5 +1,5 @@
 /// \file
-/// Stands in for kernels/whole/tensor.h. The products of one call are added in double precision and rounded
+/// Stands in for kernels/device/tensor.h. The products of one call are added in double precision and rounded
 /// once, which no order of the hardware's sums is far from.
 #pragma once
 
