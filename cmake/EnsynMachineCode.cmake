@@ -17,6 +17,9 @@ function(ensyn_check_machine_code library)
   if(NOT ENSYN_CUOBJDUMP OR NOT ENSYN_NVDISASM OR NOT Python3_FOUND)
     message(STATUS "ensyn: the kernels' machine code is not checked, for want of cuobjdump, nvdisasm or Python 3.9")
     set_target_properties(${library} PROPERTIES ENSYN_MACHINE_CODE_COMMAND "${command}")
+    # Compiled they are all the same.
+    add_custom_target(${library}_machine_code)
+    add_dependencies(${library}_machine_code ${library})
     return()
   endif()
 

@@ -113,6 +113,17 @@ want_cuobjdump() {
   install_cuobjdump || echo "going on without: cuobjdump, so the kernels' machine code is not checked"
 }
 
+# Prints CMake's options for tests: where there is an nvcc the kernels are built, for the GPU at hand or, since none need
+# be here, for one kind (all kinds: cmake --preset all-architectures).
+cuda_test_options() {
+  { has_command "${CUDACXX:-nvcc}" || has_command /usr/local/cuda/bin/nvcc; } || return 0
+  if compgen -G '/dev/nvidia[0-9]*' >/dev/null || [ -e /dev/dxg ]; then
+    echo -DENSYN_ENABLE_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=native
+  else
+    echo -DENSYN_ENABLE_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=90
+  fi
+}
+
 need_version() {
   local found
   found=$(cmake --version | sed -n '1s/.* //p')

@@ -9,6 +9,7 @@ need "${test_packages[@]}"
 want dataset-fashion-mnist gnuplot-nox libopenmpi-dev openmpi-bin
 want_cuobjdump
 
-cmake --preset release -DENSYN_BUILD_TESTS=ON
+# shellcheck disable=SC2046
+cmake --preset release -DENSYN_BUILD_TESTS=ON $(cuda_test_options)
 cmake --build --preset release
 exec ctest --preset release --parallel "$(nproc)" "$@"
