@@ -73,6 +73,7 @@ struct Population::Impl {
   ExecutionConfig execution;
   std::unique_ptr<Engine> engine;
   std::uint64_t step = 0;
+  std::uint64_t checked_at = 0;  ///< the step after which parameters and moments were last looked at
 
   Impl(PopulationConfig population, Dataset train_data, ExecutionConfig how)
       : config(std::move(population)), data(std::move(train_data)), execution(std::move(how)) {
@@ -109,7 +110,7 @@ struct Population::Impl {
     count = std::min({count, end - step, steps_per_epoch() - in_epoch});
     engine->train(step, count);
     step += count;
-    if (step == end || is_checked()) ensyn::check_finite(*engine, config, step);
+    if (is_checked() || (step == end && may_check())) check_finite();
     return count;
   }
 
@@ -120,6 +121,18 @@ struct Population::Impl {
     constexpr std::uint64_t kStepsPerCheck = 1000;
     const std::uint64_t before = step - std::min(step, steps_per_epoch());
     return step % steps_per_epoch() == 0 && step / kStepsPerCheck != before / kStepsPerCheck;
+  }
+
+  /// Whether a call that ends here may look at them. To look takes as long as a step or two, so that many
+  /// short calls, of one step each for example, do not all do it.
+  [[nodiscard]] bool may_check() const {
+    constexpr std::uint64_t kStepsBetween = 100;
+    return step - checked_at >= std::min(checked_at, kStepsBetween);
+  }
+
+  void check_finite() {
+    ensyn::check_finite(*engine, config, step);
+    checked_at = step;
   }
 
   /// \throws ConfigError unless the noise contract has numbers for the steps before `end`
@@ -240,6 +253,7 @@ bool Population::train(int epochs, const std::function<bool(const Progress&)>& o
     progress.metrics = impl_->metrics();
     if (!on_progress(progress)) return impl_->step >= end;
   }
+  if (impl_->checked_at != impl_->step) impl_->check_finite();
   return true;
 }
 

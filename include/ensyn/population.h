@@ -81,9 +81,10 @@ class ENSYN_API Population {
   static Population load_with_other_data(const std::filesystem::path& file, Dataset train_data,
                                          const ExecutionConfig& execution = {});
 
-  /// Runs `steps` minibatches on every member. \throws DivergenceError when a loss is not finite, and, as
-  /// `check_finite`, at the end and every thousand steps or at the end of the epoch after; the state then is
-  /// that after the failing step and not worth keeping.
+  /// Runs `steps` minibatches on every member. \throws DivergenceError when a loss is not finite, and as
+  /// `check_finite`, which it calls at the end, unless it did so in the last 100 steps, and about every
+  /// thousand steps at the end of an epoch; the state then is that after the failing step and not worth
+  /// keeping.
   void train_steps(std::uint64_t steps);
 
   /// Runs until `epochs` epochs are complete since initialisation. `on_progress` is called a few times a

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -173,6 +174,23 @@ TEST(Divergence, TrainLooksWhenItEndsAndEpochsWhenTheyDo) {
   EXPECT_EQ(divergence_of([&] { longer.train_steps(5000); }).step, 1002);
   Population steps = population_of(config);
   EXPECT_EQ(divergence_of([&] { steps.train(800); }).step, 1002);
+}
+
+TEST(Divergence, ShortCallsLookWithinAHundredSteps) {
+  PopulationConfig config = small();
+  config.members[0].costs = {{7, 1}};
+  config.members[0].sigma_init = 1;
+  Population population = population_of(config);
+  for (int step = 0; step < 150; ++step) population.train_steps(1);
+  // After it looked at step 128; the square of a gradient of 1e26 overflows.
+  ensyn::LayerParameters tiny = population.parameters(0, 0);
+  std::ranges::fill(tiny.phi, std::log(std::expm1(1e-3)));
+  population.set_parameters(0, 0, tiny);
+  const Divergence found = divergence_of([&] {
+    for (int step = 150; step < 400; ++step) population.train_steps(1);
+  });
+  EXPECT_EQ(found.step, 228);
+  EXPECT_THAT(found.text, HasSubstr("phi.moment2 of layer 0"));
 }
 
 TEST(Divergence, ALossSaysWhatWasNotFiniteBeforeIt) {
