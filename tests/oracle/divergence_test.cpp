@@ -17,7 +17,7 @@
 #include "ensyn/device.h"
 #include "ensyn/error.h"
 #include "ensyn/population.h"
-#include "host/model/engine.h"
+#include "host/population/backend.h"
 #include "oracle/parity.h"
 
 namespace {
