@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/driver/files/text.h"
+#include "host/driver/report/text_extent.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -73,52 +74,98 @@ void include(const Panel& panel, Extent& x, Extent& y) {
   }
 }
 
-std::string decade_tics(int first, int last, int wanted) {
-  const int step = std::max(1, (last - first + wanted - 1) / wanted);
-  std::string text;
+/// Every decade, with labels on multiples of `step`, so that 1 has one if any has.
+std::vector<Tic> decade_tics(const Range& range, int step) {
+  const int first = static_cast<int>(std::ceil(std::log10(range.from) - 1e-9));
+  const int last = static_cast<int>(std::floor(std::log10(range.to) + 1e-9));
+  std::vector<Tic> result;
   for (int decade = first; decade <= last; ++decade) {
-    // Labels are on multiples of the step, so that 1 has one if any has.
     const bool labelled = decade % step == 0;
-    text += formatted("%s\"%s\" 1e%d%s", text.empty() ? "" : ", ",
-                      labelled ? formatted("10^{%d}", decade).c_str() : "", decade, labelled ? "" : " 1");
+    result.push_back({std::pow(10.0, decade), labelled ? formatted("10^{%d}", decade) : "", !labelled});
   }
-  return text;
+  return result;
 }
 
-/// For less than two decades: labels within them too.
-std::string fine_tics(const Range& range, bool narrow) {
-  const double decades = std::log10(range.to / range.from) * (narrow ? 1.5 : 1);
-  const std::vector<int> labelled = decades > 1.2   ? std::vector{1, 3}
-                                    : decades > 0.7 ? std::vector{1, 2, 5}
-                                                    : std::vector{1, 2, 3, 4, 5, 6, 8};
-  std::string text;
+/// A number as readers know it: `0.02`, or `2·10^{-5}` where that would be long.
+std::string shown(double value, int decade) {
+  if (value == 0) return "0";
+  return decade < -3 || decade > 4 ? formatted("%.6g·10^{%d}", value / std::pow(10.0, decade), decade)
+                                   : formatted("%.6g", value);
+}
+
+/// One exponent for all labels of an axis.
+int common_decade(const Range& range) {
+  return static_cast<int>(std::floor(std::log10(std::max(std::abs(range.from), std::abs(range.to)))));
+}
+
+/// For less than two decades: every digit, some of them with labels.
+std::vector<Tic> digit_tics(const Range& range, const std::vector<int>& labelled) {
+  std::vector<Tic> result;
   for (int decade = static_cast<int>(std::floor(std::log10(range.from))); std::pow(10.0, decade) < range.to;
        ++decade) {
     for (int digit = 1; digit < 10; ++digit) {
       const double place = digit * std::pow(10.0, decade);
       if (place < range.from || place > range.to) continue;
       const bool label = std::ranges::find(labelled, digit) != labelled.end();
-      const std::string shown =
-          decade < -3 || decade > 4 ? formatted("%d·10^{%d}", digit, decade) : formatted("%.6g", place);
-      text += formatted("%s\"%s\" %.6g%s", text.empty() ? "" : ", ", label ? shown.c_str() : "", place,
-                        label ? "" : " 1");
+      result.push_back({place, label ? shown(place, decade) : "", !label});
     }
   }
-  return text;
+  return result;
 }
 
-std::string linear_tics(const Range& range, double wanted) {
+std::vector<Tic> linear_tics(const Range& range, double wanted) {
   const double rough = (range.to - range.from) / wanted;
   const double decade = std::pow(10.0, std::floor(std::log10(rough)));
   const double ratio = rough / decade;
   const double step = decade * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
-  std::string text;
+  std::vector<Tic> result;
   const auto first = static_cast<long long>(std::ceil(range.from / step - 1e-9));
   for (long long tic = first; static_cast<double>(tic) * step <= range.to + 1e-9 * step; ++tic) {
     const double place = static_cast<double>(tic) * step;
-    text += formatted("%s\"%.6g\" %.10g", text.empty() ? "" : ", ", place, place);
+    result.push_back({place, shown(place, common_decade(range)), false});
   }
-  return text;
+  return result;
+}
+
+/// From many labels to few.
+std::vector<std::vector<Tic>> candidates(const Range& range, bool logarithmic, const AxisRoom& room) {
+  std::vector<std::vector<Tic>> result;
+  if (!logarithmic) {
+    const double most = std::clamp(room.length / (room.across ? 45 : 30), 3.0, 6.0);
+    for (double wanted = most; wanted >= 1.5; wanted -= 0.5) result.push_back(linear_tics(range, wanted));
+    return result;
+  }
+  const double decades = std::log10(range.to / range.from);
+  const std::vector<Tic> all = decade_tics(range, 1);
+  if (all.size() >= 3) {
+    const int least = static_cast<int>((all.size() + 6) / 7);
+    for (int step = least; step <= static_cast<int>(all.size()); ++step)
+      result.push_back(decade_tics(range, step));
+    return result;
+  }
+  if (decades <= 0.7) result.push_back(digit_tics(range, {1, 2, 3, 4, 5, 6, 8}));
+  result.push_back(digit_tics(range, {1, 2, 5}));
+  if (decades > 0.7) result.push_back(digit_tics(range, {1, 3}));
+  result.push_back(digit_tics(range, {1}));
+  return result;
+}
+
+/// Whether labels keep apart from each other.
+bool fit(const std::vector<Tic>& tics, const Range& range, bool logarithmic, const AxisRoom& room) {
+  constexpr double kApart = 10;
+  const auto position = [&](double place) {
+    const double part = logarithmic ? std::log10(place / range.from) / std::log10(range.to / range.from)
+                                    : (place - range.from) / (range.to - range.from);
+    return part * room.length;
+  };
+  double end = -std::numeric_limits<double>::infinity();  // of the label before
+  for (const Tic& tic : tics) {
+    if (tic.label.empty()) continue;
+    const double half = (room.across ? markup_width(tic.label) + kApart : kLineHeight) / 2;
+    if (position(tic.place) - half < end) return false;
+    end = position(tic.place) + half;
+  }
+  return true;
 }
 
 }  // namespace
@@ -135,12 +182,17 @@ Ranges ranges_of(const Figure& figure, std::size_t index) {
   return {x.range(panel.x), y.range(panel.y)};
 }
 
-std::string tics(const Range& range, bool logarithmic, bool narrow) {
-  if (!logarithmic) return "(" + linear_tics(range, narrow ? 2.5 : 5) + ")";
-  const int first = static_cast<int>(std::ceil(std::log10(range.from) - 1e-9));
-  const int last = static_cast<int>(std::floor(std::log10(range.to) + 1e-9));
-  return "(" + (last - first >= 2 ? decade_tics(first, last, narrow ? 3 : 5) : fine_tics(range, narrow)) +
-         ")";
+std::vector<Tic> tics(const Range& range, bool logarithmic, const AxisRoom& room) {
+  const std::vector<std::vector<Tic>> all = candidates(range, logarithmic, room);
+  const auto fitting =
+      std::ranges::find_if(all, [&](const auto& one) { return fit(one, range, logarithmic, room); });
+  return fitting == all.end() ? all.back() : *fitting;
+}
+
+double widest(const std::vector<Tic>& tics) {
+  double width = 0;
+  for (const Tic& tic : tics) width = std::max(width, markup_width(tic.label));
+  return width;
 }
 
 }  // namespace ensyn::driver::report

@@ -24,6 +24,7 @@ std::string shown_subset(const std::string& subset) {
 
 Panel panel_of(const Table& fits, const Table& points, const std::string& name, const std::string& title) {
   Panel panel{title, {}, {}, {}};
+  panel.letter = name;
   for (std::size_t row = 0; row < points.rows.size(); ++row) {
     if (points.text(row, "panel") != name) continue;
     const std::string& subset = points.text(row, "subset");
@@ -112,8 +113,8 @@ Section experiments_section(const std::vector<Run>& runs) {
       0,
       {},
       false};
-  if (holds(points, "a")) figure.panels.push_back(panel_of(fits, points, "a", "(a) change of the weight"));
-  if (holds(points, "b")) figure.panels.push_back(panel_of(fits, points, "b", "(b) variability"));
+  if (holds(points, "a")) figure.panels.push_back(panel_of(fits, points, "a", "change of the weight"));
+  if (holds(points, "b")) figure.panels.push_back(panel_of(fits, points, "b", "variability"));
   figure.columns = figure.panels.size();
   if (!figure.panels.empty()) section.figures.push_back(std::move(figure));
   section.tables = {fits_table(fits)};

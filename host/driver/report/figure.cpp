@@ -40,8 +40,10 @@ std::vector<std::size_t> spread_indices(std::size_t size, std::size_t count) {
 
 Table to_table(const Figure& figure) {
   Table table{{}, {"panel", "series", "x", "y", "low", "high"}, {}};
+  std::string letter;
   for (const Panel& panel : figure.panels) {
-    std::string title = panel.title;
+    if (!panel.letter.empty()) letter = "(" + panel.letter + ")";
+    std::string title = letter + (letter.empty() || panel.title.empty() ? "" : " ") + panel.title;
     std::ranges::replace(title, '\n', ' ');
     for (const Series& series : panel.series) {
       for (std::size_t i = 0; i < series.x.size(); ++i) {

@@ -69,14 +69,15 @@ struct Panel {
   std::string title;  ///< plain text; may have two lines
   Axis x, y;
   std::vector<Series> series;
-  bool square = false;  ///< one unit is as long on both axes
+  bool square = false;      ///< its axes are equally long
+  std::string letter = {};  ///< as in the paper, of a row: that of its first panel; of ASCII, drawn above it
 };
 
 struct Figure {
-  std::string name;     ///< of the files, for example `fig2`
-  std::string title;    ///< plain text
-  std::string caption;  ///< plain text
-  std::size_t columns = 1;
+  std::string name;           ///< of the files, for example `fig2`
+  std::string title;          ///< plain text
+  std::string caption;        ///< plain text
+  std::size_t columns = 1;    ///< where there is one, its panels stand side by side all the same
   std::vector<Panel> panels;  ///< row by row
   bool shared_rows = true;    ///< the panels of a row have one range on each axis
 };
@@ -88,16 +89,23 @@ struct Figure {
 /// At most `count` of the numbers below `size`, ascending, without pattern: always the same ones.
 [[nodiscard]] std::vector<std::size_t> spread_indices(std::size_t size, std::size_t count);
 
-/// What the figure shows: `panel,series,x,y,low,high`, a row per value.
+/// What the figure shows: `panel,series,x,y,low,high`, a row per value. A panel is its letter and title.
 [[nodiscard]] Table to_table(const Figure& figure);
 
-enum class Format { svg, png };
+enum class Format { svg, png, pdf };
 
 /// The script that draws the figure on gnuplot's standard output.
 [[nodiscard]] std::string to_gnuplot(const Figure& figure, Format format);
 
-/// gnuplot's SVG with its ids made the figure's own, so that several can stand in one HTML file, and with the
-/// figure's title and caption for those who cannot see it.
+/// Pixels of the picture's width on a page whose text is as large as the figures'.
+[[nodiscard]] double width_on_page(const Figure& figure);
+
+/// gnuplot's PDF without the time at which it was drawn, so that the same figure is the same file.
+[[nodiscard]] std::string own_pdf(std::string drawn);
+
+/// gnuplot's SVG with the fonts to take where a viewer lacks the first, with its ids made the figure's own,
+/// so that several can stand in one HTML file, and with the figure's title and caption for those who cannot
+/// see it.
 [[nodiscard]] std::string own_svg(const std::string& drawn, const Figure& figure);
 
 }  // namespace ensyn::driver::report

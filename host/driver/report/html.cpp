@@ -21,7 +21,7 @@ h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); padding-bottom: .3r
 nav ul { columns: 2; }
 figure { margin: 1.5rem 0; }
 figure .picture { background: #fff; border-radius: 6px; padding: .5rem; overflow-x: auto; }
-figure svg, figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+figure svg, figure img { display: block; height: auto; margin: 0 auto; }
 figcaption, caption { text-align: left; padding: .5rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; margin: 1rem 0; }
@@ -98,8 +98,9 @@ std::string to_html(const NumberTable& table) {
   return text + "</tbody></table></div>\n";
 }
 
-std::string png_image(std::string_view bytes, const std::string& description) {
-  return "<img alt=\"" + escaped(description) + "\" src=\"data:image/png;base64," + base64(bytes) + "\">";
+std::string png_image(std::string_view bytes, const std::string& description, double width) {
+  return formatted("<img width=\"%.0f\" alt=\"", width) + escaped(description) +
+         "\" src=\"data:image/png;base64," + base64(bytes) + "\">";
 }
 
 std::string inline_svg(const std::string& svg) {

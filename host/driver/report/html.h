@@ -21,8 +21,8 @@ struct NumberTable {
 
 [[nodiscard]] std::string to_html(const NumberTable& table);
 
-/// `<img>` with the picture in it. \param bytes of a PNG
-[[nodiscard]] std::string png_image(std::string_view bytes, const std::string& description);
+/// `<img>` with the picture in it. \param bytes of a PNG \param width in which the page shows it, pixels
+[[nodiscard]] std::string png_image(std::string_view bytes, const std::string& description, double width);
 
 /// What of an SVG file can stand in an HTML file: the element, without the XML declaration before it.
 [[nodiscard]] std::string inline_svg(const std::string& svg);

@@ -44,7 +44,8 @@ Figure theory_figure() {
       2,
       {}};
   const Axis x{"σ of the posterior", true}, y{"σ, energy-efficient", true};
-  Panel exponents{"(b)", x, y, {}}, weights{"(c) ρ = 1/2", x, y, {}};
+  Panel exponents{"", x, y, {}}, weights{"ρ = 1/2", x, y, {}};
+  exponents.letter = "b", weights.letter = "c";
   for (std::size_t i = 0; i < kRhos.size(); ++i) {
     const Style style{kMarks[i], kLayerColours[i], {}};
     exponents.series.push_back(theory_line("ρ = " + rho_text(kRhos[i]), style, kRhos[i],
@@ -188,6 +189,7 @@ Figure ellipse_figure(const std::vector<Pairs>& all) {
     const auto [one, other] = two_synapses(pairs);
     Panel panel{pairs.title(), {markup("w_1 - μ_1"), false}, {markup("w_2 - μ_2"), false}, {}};
     panel.square = true;
+    if (figure.panels.empty()) panel.letter = "a";
     panel.series = {
         ellipse("posterior", {Mark::dashed, Colour::black, {}}, pairs.posterior[one], pairs.posterior[other]),
         ellipse("energy-efficient", {Mark::line, Colour::green, {}}, pairs.energy[one], pairs.energy[other])};

@@ -38,32 +38,38 @@ class Writer {
 
  private:
   std::string figure(const Figure& figure) {
-    const auto file = [&](const char* ending) { return out_ / "figures" / (figure.name + ending); };
-    write_csv(file(".csv"), to_table(figure));
-    const std::string picture = draw(figure, file(".svg"), file(".png"));
+    write_csv(out_ / "figures" / (figure.name + ".csv"), to_table(figure));
+    const std::string picture = draw(figure);
     return "<figure id=\"" + figure.name + "\">\n" + picture + "\n<figcaption><strong>" +
            escaped(figure.title) + ".</strong> " + escaped(figure.caption) + " (figures/" + figure.name +
-           ".svg, .png, .csv)</figcaption>\n</figure>\n";
+           ".svg, .pdf, .png, .csv)</figcaption>\n</figure>\n";
   }
 
   /// Draws the picture and gives back its HTML. A failure is noted and stands in its place, so that the rest
   /// of the report is made all the same.
-  std::string draw(const Figure& figure, const std::filesystem::path& svg_file,
-                   const std::filesystem::path& png_file) {
+  std::string draw(const Figure& figure) {
     if (!gnuplot_.usable()) return "<p>Not drawn: " + escaped(gnuplot_.problem()) + "</p>";
-    std::string svg, png;
+    const auto drawn = [&](Format format, const char* ending) {
+      return gnuplot_.run(to_gnuplot(figure, format), figure.name + ending);
+    };
+    std::string svg, pdf, png;
     try {
-      svg = own_svg(gnuplot_.run(to_gnuplot(figure, Format::svg), figure.name + ".svg"), figure);
-      png = gnuplot_.run(to_gnuplot(figure, Format::png), figure.name + ".png");
+      svg = own_svg(drawn(Format::svg, ".svg"), figure);
+      pdf = own_pdf(drawn(Format::pdf, ".pdf"));
+      png = drawn(Format::png, ".png");
     } catch (const GnuplotError& error) {
       if (problem_.empty()) problem_ = error.what();
       return "<p>Not drawn: " + escaped(error.what()) + "</p>";
     }
-    write_file(svg_file, svg);
-    write_file(png_file, png);
+    const std::filesystem::path folder = out_ / "figures";
+    write_file(folder / (figure.name + ".svg"), svg);
+    write_file(folder / (figure.name + ".pdf"), pdf);
+    write_file(folder / (figure.name + ".png"), png);
     drawn_.push_back(figure.name);
     return "<div class=\"picture\">" +
-           (svg.size() > kLargestInlineSvg ? png_image(png, figure.title) : inline_svg(svg)) + "</div>";
+           (svg.size() > kLargestInlineSvg ? png_image(png, figure.title, width_on_page(figure))
+                                           : inline_svg(svg)) +
+           "</div>";
   }
 
   [[nodiscard]] std::string table(const NumberTable& table) const {

@@ -1,21 +1,18 @@
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <limits>
 
 #include "host/driver/files/text.h"
 #include "host/driver/report/axes.h"
 #include "host/driver/report/figure.h"
 #include "host/driver/report/gnuplot_string.h"
+#include "host/driver/report/layout.h"
+#include "host/driver/report/text_extent.h"
 
 namespace ensyn::driver::report {
 namespace {
 
-constexpr double kPanelWidth = 290, kWidePanel = 400, kPanelHeight = 262;  ///< with axis labels and title
-constexpr double kLeft = 84, kRight = 12, kTop = 52, kBottom = 50;
-constexpr double kFirstColumnExtra = 8;
-constexpr double kWidest = 1600;  ///< that a long name in the legend makes the figure
-constexpr double kLegendRow = 22, kSample = 34;
-constexpr double kCharacter = 7.2;  ///< rough width of one in the legend
+constexpr double kPngScale = 2;  ///< pixels of a PNG to one on the page
 
 const char* code(Colour colour) {
   switch (colour) {
@@ -89,22 +86,18 @@ std::string label_text(const Label& label) {
   return gnuplot_string(label.text) + (label.is_markup ? "" : " noenhanced");
 }
 
-/// The lines of a title, each a string of its own.
-std::string title_text(const std::string& title) {
-  std::string text;
-  for (std::size_t begin = 0; begin != std::string::npos;) {
-    const std::size_t end = title.find('\n', begin);
-    text += (text.empty() ? "" : " . \"\\n\" . ") + gnuplot_string(title.substr(begin, end - begin));
-    begin = end == std::string::npos ? end : end + 1;
-  }
-  return text + " noenhanced";
+/// `set label` with its middle, or left end, at a place in the picture.
+std::string text_at(const Label& label, const Place& place, const Layout& layout, const char* how) {
+  return "set label " + label_text(label) +
+         formatted(" at screen %.6f,%.6f ", place.x / layout.width(), place.y / layout.height()) + how + "\n";
 }
 
 std::string number(double value) {
   return std::isfinite(value) ? formatted("%.6g", value) : "NaN";
 }
 
-std::string data_block(const Series& series) {
+/// \param least what a band that reaches down to 0 or below is drawn to, on a logarithmic axis
+std::string data_block(const Series& series, double least) {
   std::string text;
   const bool band = series.style.mark == Mark::band;
   bool gap = false;
@@ -121,7 +114,7 @@ std::string data_block(const Series& series) {
     gap = false;
     text += number(series.x[i]);
     if (band) {
-      text += " " + number(series.low[i]) + " " + number(series.high[i]) + "\n";
+      text += " " + number(std::max(series.low[i], least)) + " " + number(series.high[i]) + "\n";
     } else {
       text += " " + number(series.y[i]) + "\n";
     }
@@ -129,117 +122,86 @@ std::string data_block(const Series& series) {
   return text;
 }
 
-bool has_values(const Series& series) {
-  const auto finite = [](double value) { return std::isfinite(value); };
-  return std::ranges::any_of(series.style.mark == Mark::band ? series.low : series.y, finite);
-}
-
-/// Characters of UTF-8 text.
-std::size_t characters(const std::string& text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
-}
-
-/// Where the panels lie, in pixels from the lower left corner.
-class Layout {
- public:
-  explicit Layout(const Figure& figure) : columns_(std::max<std::size_t>(1, figure.columns)) {
-    std::set<std::string> seen;
-    for (const bool bands : {false, true}) {
-      for (const Panel& panel : figure.panels) {
-        for (const Series& series : panel.series) {
-          if (!series.in_legend || !has_values(series) || (series.style.mark == Mark::band) != bands)
-            continue;
-          if (seen.insert(series.label.text).second) legend_.push_back(&series);
-        }
-      }
-    }
-    rows_ = (figure.panels.size() + columns_ - 1) / columns_;
-    const double panel = columns_ <= 2 ? kWidePanel : kPanelWidth;
-    width_ = static_cast<double>(columns_) * panel + kFirstColumnExtra;
-    std::size_t longest = 0;
-    for (const Series* series : legend_) longest = std::max(longest, characters(legible(series->label.text)));
-    legend_entry_ = static_cast<double>(longest) * kCharacter + kSample + 30;
-    width_ = std::max(width_, std::min(legend_entry_ + 20, kWidest));
-    legend_columns_ = std::clamp<std::size_t>(static_cast<std::size_t>((width_ - 20) / legend_entry_), 1,
-                                              std::max<std::size_t>(1, legend_.size()));
-    const std::size_t legend_rows = (legend_.size() + legend_columns_ - 1) / legend_columns_;
-    legend_height_ = static_cast<double>(legend_rows) * kLegendRow + (legend_.empty() ? 0 : 6);
-    height_ = static_cast<double>(rows_) * kPanelHeight + legend_height_;
-  }
-
-  [[nodiscard]] double width() const { return width_; }
-  [[nodiscard]] double height() const { return height_; }
-  [[nodiscard]] const std::vector<const Series*>& legend() const { return legend_; }
-  [[nodiscard]] std::size_t legend_columns() const { return legend_columns_; }
-  [[nodiscard]] double legend_height() const { return legend_height_; }
-  [[nodiscard]] double legend_entry() const { return legend_entry_; }
-  /// Where the first column begins, so that all of them are in the middle.
-  [[nodiscard]] double legend_left() const {
-    return std::max(10.0, (width_ - static_cast<double>(legend_columns_) * legend_entry_) / 2 + 10);
-  }
-
-  [[nodiscard]] std::string margins(std::size_t index) const {
-    const double panel_width = (width_ - kFirstColumnExtra) / static_cast<double>(columns_);
-    const double left = kFirstColumnExtra + static_cast<double>(index % columns_) * panel_width;
-    const std::size_t row = index / columns_;
-    const double top = height_ - static_cast<double>(row) * kPanelHeight;
-    return formatted("set lmargin at screen %.5f\nset rmargin at screen %.5f\n", (left + kLeft) / width_,
-                     (left + panel_width - kRight) / width_) +
-           formatted("set tmargin at screen %.5f\nset bmargin at screen %.5f\n", (top - kTop) / height_,
-                     (top - kPanelHeight + kBottom) / height_);
-  }
-
- private:
-  std::size_t columns_, rows_ = 1, legend_columns_ = 1;
-  double width_ = 0, height_ = 0, legend_height_ = 0, legend_entry_ = 0;
-  std::vector<const Series*> legend_;
-};
-
 std::string terminal(const Layout& layout, Format format) {
-  if (format == Format::svg) {
-    return formatted(
-        "set terminal svg size %.0f,%.0f enhanced font \"Helvetica,13\" background \"#ffffff\"\n",
-        layout.width(), layout.height());
+  // Points are 1/72 inch, and pixels here 1/96.
+  constexpr double kPoints = 0.75;
+  // gnuplot's PDF takes a point of a font for 1/72 of 4/3 inch, and draws lines of half the width.
+  constexpr double kPdfLine = 2 * kPoints;
+  switch (format) {
+    case Format::svg:
+      return formatted("set terminal svg size %.0f,%.0f enhanced font \"%s,%g\" background \"#ffffff\"\n",
+                       layout.width(), layout.height(), kFont, kFontSize);
+    case Format::pdf:
+      return formatted(
+          "set terminal pdfcairo size %.4fin,%.4fin enhanced font \"%s,%g\" fontscale %g linewidth %g "
+          "background \"#ffffff\"\n",
+          layout.width() / 96, layout.height() / 96, kFont, kFontSize * kPoints, kPoints, kPdfLine);
+    case Format::png:
+      break;
   }
-  constexpr double kScale = 2;
   return formatted(
-      "set terminal pngcairo size %.0f,%.0f enhanced font \"Helvetica,12\" fontscale %g linewidth "
-      "%g pointscale %g background \"#ffffff\"\n",
-      kScale * layout.width(), kScale * layout.height(), kScale, kScale, kScale);
+      "set terminal pngcairo size %.0f,%.0f enhanced font \"%s,%g\" fontscale %g linewidth %g pointscale "
+      "%g background \"#ffffff\"\n",
+      kPngScale * layout.width(), kPngScale * layout.height(), kFont, kFontSize * kPoints, kPngScale,
+      kPngScale, kPngScale);
 }
 
-std::string axis_text(const char* which, const Axis& axis, const Range& range, bool narrow) {
+std::string axis_text(const char* which, const Axis& axis, const Range& range, const std::vector<Tic>& tics) {
   std::string text = formatted("%s logscale %s\n", axis.logarithmic ? "set" : "unset", which);
   text += formatted("set %srange [%.10g:%.10g]\n", which, range.from, range.to);
-  text += formatted("set %stics nomirror out scale 0.7,0.4 ", which) + tics(range, axis.logarithmic, narrow) +
-          "\n";
-  text += formatted("set %slabel ", which) + label_text(axis.label) + "\n";
-  return text;
+  std::string list;
+  for (const Tic& tic : tics) {
+    list += formatted("%s\"%s\" %.10g%s", list.empty() ? "" : ", ", tic.label.c_str(), tic.place,
+                      tic.minor ? " 1" : "");
+  }
+  return text + formatted("set %stics nomirror out scale 0.7,0.4 (", which) + list + ")\n";
+}
+
+std::string margins(const PanelLayout& panel, const Layout& layout) {
+  return formatted("set lmargin at screen %.6f\nset rmargin at screen %.6f\n", panel.left / layout.width(),
+                   panel.right / layout.width()) +
+         formatted("set tmargin at screen %.6f\nset bmargin at screen %.6f\n", panel.top / layout.height(),
+                   panel.bottom / layout.height());
+}
+
+/// The texts around a panel. gnuplot's own `title`, `xlabel` and `ylabel` lie where it guesses that there is
+/// room.
+std::string texts(const Panel& panel, const PanelLayout& placed, const Layout& layout) {
+  std::string text = "unset label\n";
+  Place place = placed.title_at;
+  for (const std::string& line : placed.title) {
+    text += text_at(line, place, layout, "center");
+    place.y -= kLineHeight;
+  }
+  if (!panel.letter.empty())
+    text += text_at(markup(("{/:Bold " + panel.letter + "}").c_str()), placed.letter_at, layout, "left");
+  text += text_at(placed.x_label, placed.x_label_at, layout, "center");
+  return text + text_at(placed.y_label, placed.y_label_at, layout, "center rotate by 90");
 }
 
 std::string panel_text(const Figure& figure, std::size_t index, const Layout& layout) {
   const Panel& panel = figure.panels[index];
-  const Ranges ranges = ranges_of(figure, index);
-  std::string text = layout.margins(index) + "set title " + title_text(panel.title) + "\n";
-  // Labels along the axis meet where several panels share the width.
-  const bool narrow = panel.square || figure.columns > 2;
-  text += axis_text("x", panel.x, ranges.x, narrow) + axis_text("y", panel.y, ranges.y, panel.square);
-  text += panel.square ? "set size ratio -1\n" : "set size noratio\n";
+  const PanelLayout& placed = layout.panels()[index];
+  std::string text = margins(placed, layout) + texts(panel, placed, layout);
+  text += axis_text("x", panel.x, placed.ranges.x, placed.x_tics);
+  text += axis_text("y", panel.y, placed.ranges.y, placed.y_tics);
+  const double least =
+      panel.y.logarithmic ? placed.ranges.y.from / 10 : -std::numeric_limits<double>::infinity();
   std::string plots;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
     if (!has_values(panel.series[i])) continue;
     const std::string block = formatted("$d%zu_%zu", index, i);
-    text += block + " << EOD\n" + data_block(panel.series[i]) + "EOD\n";
+    text += block + " << EOD\n" + data_block(panel.series[i], least) + "EOD\n";
     plots += (plots.empty() ? "plot " : ", ") + block + " " + style_text(panel.series[i].style) + " notitle";
   }
   return text + (plots.empty() ? "plot NaN notitle" : plots) + "\n";
 }
 
-/// The sample of a legend's entry, `kSample` pixels wide, centred on (x, y).
-std::string sample_text(const std::string& block, const Style& style, double x, double y,
+/// The sample of a legend's entry, centred on a place.
+std::string sample_text(const std::string& block, const Style& style, const Place& place,
                         std::string& plots) {
-  const double left = x - kSample / 2, right = x + kSample / 2;
+  const auto [x, y] = place;
+  const double left = x - Layout::kSample / 2, right = x + Layout::kSample / 2;
   const auto plot = [&](const std::string& name, const Style& shown) {
     plots += (plots.empty() ? "plot " : ", ") + name + " " + style_text(shown) + " notitle";
   };
@@ -269,35 +231,33 @@ std::string sample_text(const std::string& block, const Style& style, double x, 
   }
 }
 
-/// The legend, below the panels, in pixels. gnuplot's own keys lie over the data or shrink the panels.
+/// The legend, in a plot as large as the picture. gnuplot's own keys lie over the data or shrink the panels.
 std::string legend_text(const Layout& layout) {
   if (layout.legend().empty()) return "";
   std::string text =
-      "unset title\nunset xlabel\nunset ylabel\nunset xtics\nunset ytics\nunset border\nunset logscale\n"
-      "set size noratio\nset lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\n";
-  text += formatted("set tmargin at screen %.5f\n", layout.legend_height() / layout.height());
-  text += formatted("set xrange [0:%g]\nset yrange [0:%g]\n", layout.width(), layout.legend_height());
+      "unset label\nunset xtics\nunset ytics\nunset border\nunset logscale\n"
+      "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\nset tmargin at screen 1\n";
+  text += formatted("set xrange [0:%g]\nset yrange [0:%g]\n", layout.width(), layout.height());
   std::string plots;
   for (std::size_t i = 0; i < layout.legend().size(); ++i) {
-    const Series& series = *layout.legend()[i];
-    const auto column = static_cast<double>(i % layout.legend_columns());
-    const std::size_t row = i / layout.legend_columns();
-    const double x = layout.legend_left() + column * layout.legend_entry() + kSample / 2;
-    const double y = layout.legend_height() - (static_cast<double>(row) + 0.5) * kLegendRow;
-    text += sample_text(formatted("$legend%zu", i), series.style, x, y, plots);
-    text +=
-        "set label " + label_text(series.label) + formatted(" at first %g,%g left\n", x + kSample / 2 + 8, y);
+    const LegendEntry& entry = layout.legend()[i];
+    text += sample_text(formatted("$legend%zu", i), entry.series->style, entry.sample_at, plots);
+    text += text_at(entry.label, entry.label_at, layout, "left");
   }
   return text + plots + "\n";
 }
 
 }  // namespace
 
+double width_on_page(const Figure& figure) {
+  return Layout(figure).width();
+}
+
 std::string to_gnuplot(const Figure& figure, Format format) {
   const Layout layout(figure);
   std::string text = "set encoding utf8\n" + terminal(layout, format);
-  text += "set style data points\nset border 3 lw 1 lc rgb \"#404040\"\nset title offset 0,-0.4\n";
-  text += "set xlabel offset 0,0.3\nset ylabel offset 0.6,0\nunset key\nset clip two\nset multiplot\n";
+  text += "set style data points\nset border 3 lw 1 lc rgb \"#404040\"\n";
+  text += "unset key\nset clip two\nset multiplot\n";
   for (std::size_t index = 0; index < figure.panels.size(); ++index)
     text += panel_text(figure, index, layout);
   return text + legend_text(layout) + "unset multiplot\n";

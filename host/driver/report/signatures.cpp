@@ -20,6 +20,9 @@ namespace {
 /// that of the loss averaged over the noise.
 constexpr std::array<std::size_t, 3> kPublished = {0, 1, 2}, kEquilibrium = {kHessian, 1, 2};
 
+/// Of the rows.
+constexpr std::array kLetters = {"a", "b", "c"};
+
 /// A line of a log-log slope through the middle of a cloud, over the range of its x.
 struct Middle {
   double x = 0, y = 0;  ///< means of the natural logarithms
@@ -90,8 +93,11 @@ Figure figure_of(const std::vector<const SignatureRun*>& runs, std::size_t layer
       " of a layer, chosen without regard to their values; slopes and rank correlations are of all. "
       "The theory's lines have its slope and pass through the middle of the cloud. Curvature is the "
       "mean squared gradient per example, learning rate 1e-4 over the mean absolute gradient.";
-  for (const std::size_t quantity : quantities) {
-    for (const SignatureRun* run : runs) figure.panels.push_back(panel_of(*run, layer, quantity, count));
+  for (std::size_t row = 0; row < quantities.size(); ++row) {
+    for (const SignatureRun* run : runs) {
+      figure.panels.push_back(panel_of(*run, layer, quantities[row], count));
+      if (run == runs.front()) figure.panels.back().letter = kLetters[row];
+    }
   }
   return figure;
 }
@@ -107,12 +113,14 @@ Figure figure_of_costs(const std::vector<std::vector<const SignatureRun*>>& colu
                 {}};
   std::size_t clouds = 0;
   for (const auto& runs : columns) clouds += std::min(runs.size(), kColours.size()) * kPublished.size();
-  for (const std::size_t quantity : kPublished) {
+  for (std::size_t row = 0; row < kPublished.size(); ++row) {
+    const std::size_t quantity = kPublished[row];
     for (const auto& runs : columns) {
       Panel panel{"ρ = " + rho_text(runs.front()->rho),
                   {markup(kQuantities[quantity].label), true},
                   {markup("σ^2"), true},
                   {}};
+      if (&runs == &columns.front()) panel.letter = kLetters[row];
       for (std::size_t i = 0; i < std::min(runs.size(), kColours.size()); ++i) {
         const Cloud cloud = read_cloud(*runs[i], layer, quantity);
         panel.series.push_back(dots(cloud, kNames[i], kColours[i], points_per_cloud(clouds)));

@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "host/driver/files/text.h"
 #include "host/driver/report/figure.h"
 #include "host/driver/report/html.h"
+#include "host/driver/report/text_extent.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -12,11 +14,12 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
   }
 }
 
-/// Gives the ids in a tag, and what refers to them, the prefix.
+/// Gives the ids in a tag, and what refers to them, the prefix, and a font those that may stand for it.
 std::string own_tag(std::string tag, const std::string& prefix) {
   for (const char* before : {"id='", "id=\"", "href='#", "href=\"#", "url(#", "url('#"}) {
     replace_all(tag, before, before + prefix);
   }
+  replace_all(tag, formatted("font-family=\"%s\"", kFont), formatted("font-family=\"%s\"", kFontStack));
   return tag;
 }
 

@@ -68,9 +68,12 @@ void add_curve(std::vector<Series>& series, const Curve& curve, const Style& sty
   Series line{label_of(curve), style, x, {}};
   Series band{label_of(curve) + ", 95 % interval", {Mark::band, line.style.colour, {}}, x, {}};
   for (const CurvePoint& point : curve.points) {
-    line.y.push_back((point.*y).mean);
-    band.low.push_back((point.*y).low);
-    band.high.push_back((point.*y).high);
+    // No accuracy is beyond 0 or 100 %, whatever the interval about a mean says.
+    const bool percent = y == &CurvePoint::accuracy;
+    const auto& [mean, low, high] = point.*y;
+    line.y.push_back(mean);
+    band.low.push_back(percent ? std::max(low, 0.0) : low);
+    band.high.push_back(percent ? std::min(high, 100.0) : high);
   }
   series.insert(series.begin(), std::move(band));
   series.push_back(std::move(line));
@@ -96,10 +99,11 @@ class Row {
 
   /// \param x of a curve's point \param published_x, published_y of the published networks
   template <class X, class PublishedX, class PublishedY>
-  void add(Figure& figure, const Axis& x_axis, const Axis& y_axis, const X& x, Value y,
+  void add(Figure& figure, const char* letter, const Axis& x_axis, const Axis& y_axis, const X& x, Value y,
            const PublishedX& published_x, const PublishedY& published_y) const {
     for (const double rho : exponents(curves_)) {
       Panel panel{"ρ = " + rho_text(rho), x_axis, y_axis, {}};
+      if (rho == exponents(curves_).front()) panel.letter = letter;
       std::set<std::string> kinds;
       for (const Curve& curve : curves_) {
         if (curve.rho != rho) continue;
@@ -149,8 +153,8 @@ Figure figure2(const std::vector<Curve>& curves, const Reference& reference) {
       {}};
   const Row row(curves, reference);
   const Axis c{"cost weight c", true};
-  row.add(figure, c, kAccuracy, kC, &CurvePoint::accuracy, kPublishedC, kPublishedAccuracy);
-  row.add(figure, c, {"RMS σ", true}, kC, &CurvePoint::sigma, kPublishedC, kPublishedSigma);
+  row.add(figure, "a", c, kAccuracy, kC, &CurvePoint::accuracy, kPublishedC, kPublishedAccuracy);
+  row.add(figure, "b", c, {"RMS σ", true}, kC, &CurvePoint::sigma, kPublishedC, kPublishedSigma);
   return figure;
 }
 
@@ -187,18 +191,18 @@ Figure figure3(const std::vector<Curve>& curves, const Reference& reference) {
   const Row row(curves, reference);
   const Axis sigma{"RMS σ", true};
   const Axis cost{"cost per synapse", true};
-  row.add(figure, sigma, kAccuracy, kSigma, &CurvePoint::accuracy, kPublishedSigma, kPublishedAccuracy);
+  row.add(figure, "a", sigma, kAccuracy, kSigma, &CurvePoint::accuracy, kPublishedSigma, kPublishedAccuracy);
   if (has_true_cost(curves)) {
-    row.add(figure, sigma, cost, kSigma, &CurvePoint::cost, kPublishedSigma, kPublishedMeanCost);
+    row.add(figure, "b", sigma, cost, kSigma, &CurvePoint::cost, kPublishedSigma, kPublishedMeanCost);
     add_cost_lines(figure, rho.size(), rho);
   }
   const auto at_rms = [](const Curve& curve, const CurvePoint& point) { return curve.published_cost(point); };
-  row.add(figure, {"cost per synapse at RMS σ", true, 0.3, 300.0}, kAccuracy, at_rms, &CurvePoint::accuracy,
-          kPublishedCost, kPublishedAccuracy);
+  row.add(figure, has_true_cost(curves) ? "c" : "b", {"cost per synapse at RMS σ", true, 0.3, 300.0},
+          kAccuracy, at_rms, &CurvePoint::accuracy, kPublishedCost, kPublishedAccuracy);
   if (has_true_cost(curves)) {
     const auto true_cost = [](const Curve&, const CurvePoint& point) { return point.cost.mean; };
-    row.add(figure, {"mean cost per synapse", true, 0.3, 300.0}, kAccuracy, true_cost, &CurvePoint::accuracy,
-            kPublishedMeanCost, kPublishedAccuracy);
+    row.add(figure, "d", {"mean cost per synapse", true, 0.3, 300.0}, kAccuracy, true_cost,
+            &CurvePoint::accuracy, kPublishedMeanCost, kPublishedAccuracy);
   }
   return figure;
 }

@@ -9,7 +9,7 @@
 namespace ensyn::driver {
 namespace {
 
-constexpr const char* kQuantities[] = {"accuracy_sample", "sigma_rms", "reliability_sum"};
+constexpr const char* kBandQuantities[] = {"accuracy_sample", "sigma_rms", "reliability_sum"};
 
 void add_band(std::vector<std::string>& cells, const std::vector<double>& values) {
   if (values.empty()) {
@@ -27,7 +27,7 @@ void add_band(std::vector<std::string>& cells, const std::vector<double>& values
 Table sweep_bands(const SweepSettings& settings, const Grid& grid, const SweepFile& rows) {
   Table table;
   table.columns = {"rho", "c", "noise", "lambda", "lr", "hidden", "seeds"};
-  for (const char* quantity : kQuantities) {
+  for (const char* quantity : kBandQuantities) {
     for (const char* part : {"_mean", "_low", "_high"}) table.columns.push_back(std::string(quantity) + part);
   }
   const std::size_t seeds = settings.seeds.size();
@@ -36,7 +36,7 @@ Table sweep_bands(const SweepSettings& settings, const Grid& grid, const SweepFi
     std::size_t good = 0;
     for (std::size_t i = 0; i < seeds; ++i) good += std::isnan(rows.value(cell + i, "diverged_at")) ? 1 : 0;
     cells.push_back(std::to_string(good));
-    for (const char* quantity : kQuantities) {
+    for (const char* quantity : kBandQuantities) {
       std::vector<double> values;
       for (std::size_t i = 0; i < seeds; ++i) {
         const double value = rows.value(cell + i, quantity);
