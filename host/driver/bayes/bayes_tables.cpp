@@ -98,7 +98,11 @@ void add_relations(Row& row, const Pair& pair, double rho) {
     inverse_hessian.push_back(1 / pair.hessian(i));
   }
   const theory::Slopes slopes = theory::equilibrium_slopes(rho);
-  const auto main = fit_logs(posterior, energy), check = fit_logs(posterior, inverse_hessian);
+  std::optional<Fit> main, check;
+  if (sigmas_differ(pair.posterior.sigma)) {
+    check = fit_logs(posterior, inverse_hessian);
+    if (sigmas_differ(pair.energy.sigma)) main = fit_logs(posterior, energy);
+  }
   row.add_slope("slope", main ? &main->regression : nullptr);
   row.add("spearman", main ? exact(main->spearman) : "");
   row.add("theory_slope", slopes.posterior);
