@@ -93,7 +93,12 @@ std::vector<double> values_of(const LayerSignatures& layer, Quantity quantity, d
   return {};
 }
 
+bool sigmas_differ(std::span<const double> sigma) {
+  return sigmas_differ(quantile(sigma, 0.05), quantile(sigma, 0.95));
+}
+
 std::optional<Relation> relation(const LayerSignatures& layer, Quantity quantity) {
+  if (layer.sigma.empty() || !sigmas_differ(layer.sigma)) return std::nullopt;
   const std::vector<double> all = values_of(layer, quantity);
   std::vector<double> x, y;
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -84,7 +85,18 @@ struct Relation {
   double spearman = 0;
   Regression log_log;  ///< of ln sigma^2 on ln quantity; its n says how many synapses
 };
-/// Absent where a relation has no meaning: fewer than 3 such synapses, or one sigma or one quantity for all.
+/// Sigmas must differ by more than this factor, from the 5 % quantile to the 95 % one, for a relation to say
+/// something: below, they are where they started, or rose all alike, and what tells them apart is chance.
+inline constexpr double kLeastSigmaRatio = 1.05;
+/// Whether they do. \param p05, p95 those quantiles
+[[nodiscard]] constexpr bool sigmas_differ(double p05, double p95) noexcept {
+  return p95 > kLeastSigmaRatio * p05;
+}
+/// The same of all of a layer's synapses. \param sigma of each; not empty
+[[nodiscard]] ENSYN_API bool sigmas_differ(std::span<const double> sigma);
+
+/// Absent where a relation has no meaning: fewer than 3 such synapses, one quantity for all, or sigmas that
+/// do not differ.
 [[nodiscard]] ENSYN_API std::optional<Relation> relation(const LayerSignatures& layer, Quantity quantity);
 
 /// How far each synapse is from its stationary point, as a ratio of two sides of

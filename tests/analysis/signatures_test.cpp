@@ -402,6 +402,14 @@ TEST(Relation, FindsAPowerLaw) {
   EXPECT_FALSE(ensyn::relation(shared, ensyn::Quantity::curvature));
 }
 
+TEST(Relation, IsNoneOfSigmasThatHardlyDiffer) {
+  // As sharp a power law as before, over sigmas that all lie within 4 %, and within 6 %.
+  EXPECT_FALSE(ensyn::relation(synthetic(-2 * std::log(1.04) / std::log(32)), ensyn::Quantity::hessian));
+  EXPECT_TRUE(ensyn::relation(synthetic(-2 * std::log(1.07) / std::log(32)), ensyn::Quantity::hessian));
+  EXPECT_FALSE(ensyn::sigmas_differ(0.01, 0.01049));
+  EXPECT_TRUE(ensyn::sigmas_differ(0.01, 0.01051));
+}
+
 TEST(FixedPointRatio, IsOneThere) {
   ensyn::NetworkConfig network;
   network.costs = {{0.5, 3e-2}};

@@ -14,6 +14,7 @@
 #include "host/driver/files/results.h"
 #include "host/driver/files/run_folder.h"
 #include "host/driver/files/text.h"
+#include "host/driver/settings/advice.h"
 
 namespace ensyn::driver {
 namespace {
@@ -33,6 +34,17 @@ ordered_json network_json(const BayesSettings& settings, const BayesNetwork& net
   return result;
 }
 
+/// Why there are no correlations, where there are none.
+std::string alike_text(const Table& table) {
+  std::size_t without = 0;
+  for (std::size_t r = 0; r < table.rows.size(); ++r) without += table.number(r, "spearman") ? 0 : 1;
+  if (without == 0) return "";
+  return formatted(
+      "%zu of %zu layers have no correlation and no slope: their sigmas, or the posterior's, agree to within "
+      "%.0f %%; %s\n",
+      without, table.rows.size(), 100 * (kLeastSigmaRatio - 1), kMoveSigma);
+}
+
 void print(const Table& table, const ordered_json& summary, const BayesSettings& settings) {
   std::cout << formatted("%8s%12s%7s%10s%10s%10s%12s%14s%14s\n", "rho", "c", "layer", "slope", "theory",
                          "Spearman", "gap", "ELBO", "bound");
@@ -46,6 +58,7 @@ void print(const Table& table, const ordered_json& summary, const BayesSettings&
                            text("spearman").c_str(), text("gap_mean").c_str(), text("elbo").c_str(),
                            text("bound").c_str());
   }
+  std::cout << alike_text(table);
   std::cout << "ELBO of the variational network "
             << formatted("%.6g", summary["networks"][0]["elbo"].get<double>()) << "; on "
             << summary["device"].get<std::string>() << ", " << duration_text(summary["seconds"].get<double>())

@@ -14,8 +14,9 @@ namespace ensyn::driver {
 namespace {
 
 constexpr std::size_t kMostSynapses = 10000;
-constexpr Quantity kPosteriorQuantities[] = {Quantity::hessian, Quantity::learning_rate, Quantity::input_rate,
-                                             Quantity::input_square};
+/// What sigma^2 of the energy-efficient network is set against. Not `kQuantities`, which is the library's.
+constexpr Quantity kCompared[] = {Quantity::hessian, Quantity::learning_rate, Quantity::input_rate,
+                                  Quantity::input_square};
 
 using Numbers = std::vector<double>;
 
@@ -96,12 +97,16 @@ void add_relations(Row& row, const Pair& pair, double rho) {
     inverse_hessian.push_back(1 / pair.hessian(i));
   }
   const theory::Slopes slopes = theory::equilibrium_slopes(rho);
-  const auto main = fit_logs(posterior, energy), check = fit_logs(posterior, inverse_hessian);
+  std::optional<Fit> main, check;
+  if (sigmas_differ(pair.posterior.sigma)) {
+    check = fit_logs(posterior, inverse_hessian);
+    if (sigmas_differ(pair.energy.sigma)) main = fit_logs(posterior, energy);
+  }
   row.add_slope("slope", main ? &main->regression : nullptr);
   row.add("spearman", main ? exact(main->spearman) : "");
   row.add("theory_slope", slopes.posterior);
   row.add_slope("posterior_slope", check ? &check->regression : nullptr);
-  for (const Quantity quantity : kPosteriorQuantities) {
+  for (const Quantity quantity : kCompared) {
     const std::string column = std::string(name(quantity)) + "_slope";
     const auto found = relation(pair.energy, quantity);
     row.add_slope(column, found ? &found->log_log : nullptr);

@@ -8,10 +8,12 @@
 #include <tuple>
 #include <utility>
 
+#include "ensyn/signatures.h"
 #include "host/driver/files/text.h"
 #include "host/driver/report/section.h"
 #include "host/driver/report/signatures.h"
 #include "host/driver/report/synapses.h"
+#include "host/driver/settings/advice.h"
 
 namespace ensyn::driver::report {
 namespace {
@@ -56,14 +58,12 @@ Series dots(const Cloud& cloud, std::string label, Colour colour, std::size_t co
   return series;
 }
 
-double column(const SignatureRun& run, std::size_t layer, const std::string& name) {
-  return value(run.table, layer - 1, name);
-}
-
 std::string panel_title(const SignatureRun& run, std::size_t layer, const Quantity& quantity) {
-  return "ρ = " + rho_text(run.rho) + "\nslope " +
-         fixed(column(run, layer, std::string("slope_") + quantity.name), 2) + ", Spearman " +
-         fixed(column(run, layer, std::string("spearman_") + quantity.name), 2);
+  const std::string title = "ρ = " + rho_text(run.rho) + "\n", of = quantity.name;
+  const double slope = relation_value(run, layer, "slope_" + of);
+  if (!std::isfinite(slope)) return title + (sigmas_differ(run, layer) ? "no slope" : "sigmas hardly differ");
+  return title + "slope " + fixed(slope, 2) + ", Spearman " +
+         fixed(relation_value(run, layer, "spearman_" + of), 2);
 }
 
 Panel panel_of(const SignatureRun& run, std::size_t layer, std::size_t quantity, std::size_t count) {
@@ -72,15 +72,30 @@ Panel panel_of(const SignatureRun& run, std::size_t layer, std::size_t quantity,
   const Cloud cloud = read_cloud(run, layer, quantity);
   if (cloud.x.empty()) return panel;
   panel.series.push_back(dots(cloud, "synapses", Colour::sky_blue, count));
+  if (!sigmas_differ(run, layer)) return panel;
   const Middle middle(cloud);
   const auto add = [&](const char* label, Style style, const char* kind) {
-    const double slope = column(run, layer, kind + std::string(what.name));
+    const double slope = value(run.table, layer - 1, kind + std::string(what.name));
     if (std::isfinite(slope)) panel.series.push_back(middle.line(label, style, slope));
   };
   add("theory, at the stationary point", {Mark::dashed, Colour::vermilion, {}}, "equilibrium_slope_");
   add("theory, sigma still rising", {Mark::dotted, Colour::blue, {}}, "unconverged_slope_");
   add("least squares", {Mark::line, Colour::black, {}}, "slope_");
   return panel;
+}
+
+/// Which runs have no slopes in the figure, and why; empty where all have.
+std::string alike_note(const std::vector<const SignatureRun*>& runs, std::size_t layer) {
+  std::string rhos;
+  for (const SignatureRun* run : runs) {
+    if (!sigmas_differ(*run, layer)) rhos += (rhos.empty() ? "" : ", ") + rho_text(run->rho);
+  }
+  if (rhos.empty()) return "";
+  return " Without slope and correlation: rho = " + rhos + ", whose sigmas agree to within " +
+         fixed(100 * (kLeastSigmaRatio - 1), 0) +
+         " %, since they have hardly moved from where they started or "
+         "have all moved alike; " +
+         kMoveSigma + ".";
 }
 
 /// Rows are the quantities, columns the runs.
@@ -93,6 +108,7 @@ Figure figure_of(const std::vector<const SignatureRun*>& runs, std::size_t layer
       " of a layer, chosen without regard to their values; slopes and rank correlations are of all. "
       "The theory's lines have its slope and pass through the middle of the cloud. Curvature is the "
       "mean squared gradient per example, learning rate 1e-4 over the mean absolute gradient.";
+  figure.caption += alike_note(runs, layer);
   for (std::size_t row = 0; row < quantities.size(); ++row) {
     for (const SignatureRun* run : runs) {
       figure.panels.push_back(panel_of(*run, layer, quantities[row], count));

@@ -82,7 +82,8 @@ std::vector<std::string> slope_row(const SignatureRun& run, std::size_t layer, c
                                    const Reference& reference) {
   const auto known = published_row(reference, run, layer);
   const auto own = [&](const std::string& name) { return value(run.table, layer - 1, name); };
-  const double slope = own("slope_" + quantity), spearman = own("spearman_" + quantity);
+  const auto related = [&](const std::string& name) { return relation_value(run, layer, name); };
+  const double slope = related("slope_" + quantity), spearman = related("spearman_" + quantity);
   const double known_slope = published(reference, known, "slope_" + quantity);
   const double known_spearman = published(reference, known, "spearman_" + quantity);
   return {protocol_of(run),
@@ -93,10 +94,10 @@ std::vector<std::string> slope_row(const SignatureRun& run, std::size_t layer, c
           fixed(spearman, 3),
           fixed(known_spearman, 3),
           fixed(slope, 3),
-          fixed(own("slope_" + quantity + "_low"), 3),
-          fixed(own("slope_" + quantity + "_high"), 3),
+          fixed(related("slope_" + quantity + "_low"), 3),
+          fixed(related("slope_" + quantity + "_high"), 3),
           fixed(known_slope, 3),
-          yes_no(std::isfinite(known_slope),
+          yes_no(std::isfinite(known_slope) && std::isfinite(slope),
                  agrees(run.rho, quantity, slope, known_slope, spearman, known_spearman)),
           fixed(own("equilibrium_slope_" + quantity), 3),
           fixed(own("unconverged_slope_" + quantity), 3),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ensyn/error.h"
+#include "ensyn/signatures.h"
 #include "host/driver/files/npy.h"
 
 namespace ensyn::driver::report {
@@ -65,6 +66,15 @@ std::vector<double> quantity_values(const SignatureRun& run, std::size_t layer, 
 }
 
 }  // namespace
+
+bool sigmas_differ(const SignatureRun& run, std::size_t layer) {
+  return ensyn::sigmas_differ(value(run.table, layer - 1, "sigma_p05"),
+                              value(run.table, layer - 1, "sigma_p95"));
+}
+
+double relation_value(const SignatureRun& run, std::size_t layer, const std::string& column) {
+  return sigmas_differ(run, layer) ? value(run.table, layer - 1, column) : kNone;
+}
 
 std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs, Notes& left_out) {
   std::vector<SignatureRun> result;

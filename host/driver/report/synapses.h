@@ -31,6 +31,13 @@ struct SignatureRun {
   std::size_t layers = 0;
 };
 
+/// Whether the sigmas of a layer, counted from 1, differ enough for a slope or a correlation to say
+/// something; so also of runs from before `signatures` asked that itself.
+[[nodiscard]] bool sigmas_differ(const SignatureRun& run, std::size_t layer);
+
+/// `spearman_` or `slope_` of a quantity, and what else goes with the sigmas; none where these do not differ.
+[[nodiscard]] double relation_value(const SignatureRun& run, std::size_t layer, const std::string& column);
+
 /// Ascending in rho, then c; one for each protocol. Runs without a single rho are left out: of several costs,
 /// or variational. \throws DataError on a damaged signatures.csv
 [[nodiscard]] std::vector<SignatureRun> read_signature_runs(const std::vector<Run>& runs, Notes& left_out);

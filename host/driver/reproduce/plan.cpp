@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 #include <string_view>
 
@@ -9,6 +10,7 @@
 #include "ensyn/theory.h"
 #include "host/driver/files/csv.h"
 #include "host/driver/files/text.h"
+#include "host/driver/settings/axis.h"
 #include "host/driver/settings/options.h"
 #include "host/driver/signatures/signatures.h"
 
@@ -22,28 +24,31 @@ constexpr std::array kRhos = {std::pair{"1/2", 0.5}, std::pair{"2/3", 2.0 / 3}, 
 constexpr const char* kAllRhos = "0.5,2/3,4/3,2";
 
 constexpr double kBatch = 20;
+constexpr double kPaperExamples = 60000;
 constexpr double kForward = 0.4;  ///< of a training step: one forward pass of evaluation
 constexpr double kMeasuring = 5;  ///< of a training step: one step that measures curvature, on the CPU
 constexpr double kRounds = 15;    ///< that bring sigma to its fixed point: an epoch and a measurement each
 constexpr double kNoHiddenLayer =
     0.15;  ///< of a training step of the paper's network: one without hidden layers
 
-/// What a scale asks of each command. Quick runs have few epochs at ten times the paper's learning rate. A
-/// sweep's sigma then starts at 0.05, because from 1e-4 it would not get far at rho = 2: the reliability
-/// gradient falls as fast as sigma rises, and Adam's mean of squared gradients forgets the large early ones
-/// over a thousand steps, whatever the learning rate.
+/// What a scale asks of each command. The paper's protocol counts epochs. Quick runs count steps, so that a
+/// small data set, whose epochs are short, comes as far as a large one: to where costs act. Their learning
+/// rates are 10 and 30 times the paper's, and their sigma starts higher, because from 1e-4 it would not get
+/// far at rho = 2: the reliability gradient falls as fast as sigma rises, and Adam's mean of squared
+/// gradients forgets the large early ones over a thousand steps, whatever the learning rate.
 struct Effort {
-  const char* lr;
-  const char* sweep_sigma_init;
-  int sweep_epochs;
-  const char* c;
+  bool counts_steps;
+  int sweep, signature, bayes;                ///< length of training, in steps or epochs
+  int signature_passes, bayes_passes;         ///< length of measuring, likewise
+  const char *sweep_lr, *lr;                  ///< of a sweep, and of the others
+  const char *sweep_sigma_init, *sigma_init;  ///< likewise; null: the command's default
+  const char* c;                              ///< of a sweep on 60,000 examples, but for its count
   int c_count;
-  int signature_epochs, signature_passes;
-  int bayes_epochs, bayes_passes;
   int samples;
 };
-constexpr Effort kQuick = {"1e-3", "0.05", 4, "1e-3:1e3:7log", 7, 10, 1, 8, 2, 1};
-constexpr Effort kPaper = {"1e-4", "1e-4", 50, "1e-4:1e3.25:30log", 30, 50, 1, 50, 10, 20};
+constexpr Effort kQuick = {true,   8000,  12000,  12000,      3000, 3000, "3e-3",
+                           "1e-3", "0.1", "0.01", "1e-2:1e4", 7,    1};
+constexpr Effort kPaper = {false, 50, 50, 50, 10, 10, "1e-4", "1e-4", "1e-4", nullptr, "1e-4:1e3.25", 30, 20};
 
 const Effort& effort(Scale scale) {
   return scale == Scale::quick ? kQuick : kPaper;
@@ -54,17 +59,18 @@ class Planner {
   explicit Planner(const PlanSettings& settings)
       : settings_(settings),
         effort_(effort(settings.scale)),
-        epoch_(static_cast<double>(settings.train_examples) / kBatch) {}
+        epoch_(std::max(1.0, std::floor(static_cast<double>(settings.train_examples) / kBatch))) {}
 
   [[nodiscard]] PlannedRun sweep() const {
-    PlannedRun run{"sweep", "tradeoff", with_common({{"rho", kAllRhos}, {"c", effort_.c}})};
+    PlannedRun run{"sweep", "tradeoff", with_common({{"rho", kAllRhos}, {"c", sweep_costs()}})};
+    const int epochs = epochs_of(effort_.sweep);
     run.settings.insert(run.settings.end(), {{"noise", "heterogeneous,homogeneous"},
-                                             {"epochs", std::to_string(effort_.sweep_epochs)},
-                                             {"lr", effort_.lr},
+                                             {"epochs", std::to_string(epochs)},
+                                             {"lr", effort_.sweep_lr},
                                              {"sigma_init", effort_.sweep_sigma_init},
                                              {"samples", std::to_string(effort_.samples)}});
     const double networks = 2.0 * effort_.c_count * static_cast<double>(kRhos.size());
-    run.steps = networks * (effort_.sweep_epochs * epoch_ + evaluation());
+    run.steps = networks * (epochs * epoch_ + evaluation());
     return run;
   }
 
@@ -76,18 +82,21 @@ class Planner {
     if (factor != 1) folder += "_c" + std::string(factor < 1 ? "low" : "high");
     if (!hidden) folder += "_no_hidden_layer";
     PlannedRun run{"signatures", folder, with_common({{"rho", exact(value)}})};
-    run.settings.insert(run.settings.end(), {{"c", exact(factor * theory::cost_weight(value, 1e-3))},
-                                             {"hidden", hidden ? "100,100" : "none"},
-                                             {"epochs", std::to_string(effort_.signature_epochs)},
-                                             {"measure_epochs", std::to_string(effort_.signature_passes)},
-                                             {"lr", effort_.lr},
-                                             {"samples", std::to_string(effort_.samples)}});
-    double epochs = effort_.signature_epochs + kMeasuring * effort_.signature_passes;
+    const int trained = epochs_of(effort_.signature), passes = epochs_of(effort_.signature_passes);
+    run.settings.insert(run.settings.end(),
+                        {{"c", exact(factor * example_share() * theory::cost_weight(value, 1e-3))},
+                         {"hidden", hidden ? "100,100" : "none"},
+                         {"epochs", std::to_string(trained)},
+                         {"measure_epochs", std::to_string(passes)},
+                         {"lr", effort_.lr},
+                         {"samples", std::to_string(effort_.samples)}});
+    add_sigma_init(run);
+    double epochs = trained + kMeasuring * passes;
     // The fixed point beside the protocol: always where it is exact and cheap, else with the paper's
     // patience.
     if (!hidden || (factor == 1 && settings_.scale == Scale::paper)) {
       run.settings.emplace_back("equilibrium", "");
-      epochs += kRounds * (1 + kMeasuring) + kMeasuring * kEquilibriumPasses * effort_.signature_passes;
+      epochs += kRounds * (1 + kMeasuring) + kMeasuring * std::max(kEquilibriumPasses, passes);
     }
     run.steps = (hidden ? 1 : kNoHiddenLayer) * (epochs * epoch_ + evaluation());
     return run;
@@ -95,11 +104,13 @@ class Planner {
 
   [[nodiscard]] PlannedRun bayes() const {
     PlannedRun run{"bayes", "posterior", with_common({{"rho", kAllRhos}})};
-    run.settings.insert(run.settings.end(), {{"epochs", std::to_string(effort_.bayes_epochs)},
-                                             {"measure_epochs", std::to_string(effort_.bayes_passes)},
+    const int trained = epochs_of(effort_.bayes), passes = epochs_of(effort_.bayes_passes);
+    run.settings.insert(run.settings.end(), {{"epochs", std::to_string(trained)},
+                                             {"measure_epochs", std::to_string(passes)},
                                              {"lr", effort_.lr}});
+    add_sigma_init(run);
     const double networks = 1 + static_cast<double>(kRhos.size());
-    double epochs = effort_.bayes_epochs + kMeasuring * effort_.bayes_passes;
+    double epochs = trained + kMeasuring * passes;
     if (settings_.scale == Scale::paper) {
       // Figure 7 is about fixed points, from which the paper's schedule stops far away.
       run.settings.emplace_back("equilibrium", "40");
@@ -135,6 +146,32 @@ class Planner {
     Settings all = settings_.common;
     all.insert(all.end(), own.begin(), own.end());
     return all;
+  }
+
+  /// Epochs that come to at least as many steps, where the scale counts those.
+  [[nodiscard]] int epochs_of(int length) const {
+    return effort_.counts_steps ? static_cast<int>(std::ceil(length / epoch_)) : length;
+  }
+
+  /// What c is multiplied with for the same place of the tradeoff: c weighs a cost against the loss summed
+  /// over the training examples, of which the paper has 60,000. The paper's scale keeps the paper's c.
+  [[nodiscard]] double example_share() const {
+    return effort_.counts_steps ? static_cast<double>(settings_.train_examples) / kPaperExamples : 1;
+  }
+
+  [[nodiscard]] std::string sweep_costs() const {
+    const std::string count = ":" + std::to_string(effort_.c_count) + "log";
+    if (example_share() == 1) return effort_.c + count;
+    const std::string_view ends = effort_.c;
+    const std::size_t colon = ends.find(':');
+    const auto scaled = [&](std::string_view end) {
+      return formatted("%.6g", *parse_real(end) * example_share());
+    };
+    return scaled(ends.substr(0, colon)) + ":" + scaled(ends.substr(colon + 1)) + count;
+  }
+
+  void add_sigma_init(PlannedRun& run) const {
+    if (effort_.sigma_init != nullptr) run.settings.emplace_back("sigma_init", effort_.sigma_init);
   }
 
   /// The final evaluation: mean weights, one draw, and the average over draws.

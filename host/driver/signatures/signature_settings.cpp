@@ -27,8 +27,8 @@ OptionTable measuring_options() {
   return {
       {"model", Kind::text, "RUN", "", "measure this run's network as it is, instead of training one"},
       {"measure_epochs", Kind::whole, "N", std::to_string(defaults.measurement.epochs),
-       "passes over the training set, with mu and sigma frozen, that measure; at the equilibrium ten times "
-       "as many",
+       "passes over the training set, with mu and sigma frozen, that measure; at the equilibrium at "
+       "least ten",
        1, false, kMostPasses},
       {"at_mean", Kind::boolean, "", "", "measure at the mean weights instead of under the noise"},
       {"equilibrium", Kind::boolean, "", "",

@@ -11,6 +11,7 @@
 #include "ensyn/theory.h"
 #include "host/driver/files/npy.h"
 #include "host/driver/files/text.h"
+#include "host/driver/settings/advice.h"
 
 namespace ensyn::driver {
 namespace {
@@ -155,6 +156,12 @@ std::string signature_text(const Table& table) {
                       number(table, row, "sigma_p05", "%.4g").c_str(),
                       number(table, row, "sigma_p95", "%.4g").c_str(),
                       number(table, row, "fixed_point_ratio", "%.3g").c_str());
+    const auto p05 = table.number(row, "sigma_p05"), p95 = table.number(row, "sigma_p95");
+    if (p05 && p95 && !sigmas_differ(*p05, *p95)) {
+      text += formatted("  no correlation and no slope: these sigmas agree to within %.0f %%; %s\n",
+                        100 * (kLeastSigmaRatio - 1), kMoveSigma);
+      continue;
+    }
     text += formatted("  %-18s  %8s  %-24s  %11s  %11s\n", "sigma^2 against", "Spearman",
                       "log-log slope, 95 %", "equilibrium", "unconverged");
     for (const Quantity quantity : kQuantities) {

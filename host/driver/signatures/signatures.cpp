@@ -1,5 +1,6 @@
 #include "host/driver/signatures/signatures.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -122,7 +123,7 @@ class Run {
     });
     if (InterruptGuard::interrupted()) stop("on the way to the equilibrium");
     SignatureConfig independent = settings_.measurement;
-    independent.epochs *= kEquilibriumPasses;
+    independent.epochs = std::max(independent.epochs, kEquilibriumPasses);
     independent.first_epoch = found.end_epoch;
     measure("equilibrium", "equilibrium.", independent, folder_.path / "equilibrium.safetensors");
     results_.update(fixed_point_json(found));

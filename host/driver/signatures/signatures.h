@@ -15,6 +15,7 @@
 
 namespace ensyn::driver {
 
+/// Passes that measure at the equilibrium, at least: there the estimate is compared with theory.
 constexpr int kEquilibriumPasses = 10;
 
 struct SignatureSettings {
@@ -23,10 +24,9 @@ struct SignatureSettings {
   TrainSettings train;
   std::optional<std::filesystem::path>
       model;  ///< a run's folder or its model.safetensors, to measure as it is
-  /// Of the published protocol: one pass. The paper speaks of ten, but its correlations and slopes are those
-  /// of one, in every layer (bench/results/2026-11-25-signature-passes.txt). At the equilibrium, where the
-  /// estimate is compared with theory instead, kEquilibriumPasses times as many.
-  SignatureConfig measurement{.epochs = 1};
+  /// Of the published protocol: ten passes (bench/results/2026-11-25-signature-passes.txt has one beside
+  /// them).
+  SignatureConfig measurement;
   bool equilibrium = false;  ///< whether sigma is also brought to its fixed point, and measured again
   EquilibriumConfig rounds;
 };
