@@ -159,11 +159,12 @@ void print(const std::vector<Curve>& curves, const Settings& settings) {
             << "/ config.json, biophysics.csv, biophysics_histograms.csv, summary.json\n";
 }
 
-void biophysics(const CommonFlags& flags) {
+void biophysics(const OverwriteFlags& flags) {
   Values values;
   flags.overlay(values, biophysics_options());
   const Settings settings = settings_from(values);
   const FolderLock lock(settings.out);
+  check_vacant(settings.out, flags.overwrite);
   std::vector<Curve> curves;
   for (const Mechanism mechanism :
        {Mechanism::calcium, Mechanism::membrane, Mechanism::actin, Mechanism::trafficking}) {
@@ -176,6 +177,7 @@ void biophysics(const CommonFlags& flags) {
   }
   const RunFolder folder{settings.out};
   const Table histograms = histograms_table(settings);
+  folder.remove_run();
   write_json(folder.config(), config_json(settings));
   write_csv(folder.path / "biophysics.csv", curves_table(curves));
   write_csv(folder.path / "biophysics_histograms.csv", histograms);
@@ -187,12 +189,12 @@ void biophysics(const CommonFlags& flags) {
 }  // namespace
 
 Command biophysics_command() {
-  const auto flags = std::make_shared<CommonFlags>();
+  const auto flags = std::make_shared<OverwriteFlags>();
   return {"biophysics",
           "what reliability costs by each mechanism, and PSPs at a fixed mean (figure 1)",
           biophysics_options(),
           *flags,
-          {},
+          {{"--overwrite", &flags->overwrite, "replace the run in --out"}},
           std::nullopt,
           [flags] { biophysics(*flags); }};
 }

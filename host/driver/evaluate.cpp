@@ -30,15 +30,9 @@ struct EvaluateFlags : CommonFlags {
   std::string model;
 };
 
-/// MODEL itself, or the model in the run folder MODEL.
-std::filesystem::path model_file(const std::filesystem::path& given) {
-  return std::filesystem::is_directory(given) ? RunFolder{given}.model() : given;
-}
-
 /// The data that the run which made the model was tested on, unless flags name others.
-EvaluateSettings resolve(const EvaluateFlags& flags, const std::filesystem::path& model) {
-  Values values, asked;
-  flags.overlay(asked, evaluate_options());
+EvaluateSettings resolve(const Values& asked, const std::filesystem::path& model) {
+  Values values;
   if (!asked.has("data") && !asked.has("dataset")) {
     values = data_of_run(model);
     values.drop("limit_train");
@@ -101,12 +95,10 @@ void check_fits(const Dataset& test, const Architecture& architecture) {
 }
 
 void evaluate(const EvaluateFlags& flags) {
+  Values asked;
+  flags.overlay(asked, evaluate_options());
   const std::filesystem::path model = model_file(flags.model);
-  const EvaluateSettings settings = resolve(flags, model);
-  if (!std::filesystem::exists(model)) {
-    throw DataError("model " + model.string() +
-                    " does not exist: give a model.safetensors or a run's folder");
-  }
+  const EvaluateSettings settings = resolve(asked, model);
   const std::filesystem::path folder = settings.out.value_or(model.parent_path());
   // A training may go on in the model's folder, of which this file is no part.
   const FolderLock lock(folder, kEvaluation);

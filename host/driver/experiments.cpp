@@ -212,7 +212,7 @@ void print(const Results& results, const RunFolder& folder) {
             << "/ config.json, experiments.csv, experiments_points.csv, summary.json\n";
 }
 
-void experiments(const CommonFlags& flags) {
+void experiments(const OverwriteFlags& flags) {
   Values values;
   flags.overlay(values, experiments_options());
   (void)execution_config(values);
@@ -221,6 +221,7 @@ void experiments(const CommonFlags& flags) {
   }
   const RunFolder folder{values.get<std::string>("out", "ensyn-experiments")};
   const FolderLock lock(folder.path);
+  check_vacant(folder.path, flags.overwrite);
   Results results;
   analyse_changes(values, results);
   if (const auto file = optional_path(values, "variability")) {
@@ -231,6 +232,7 @@ void experiments(const CommonFlags& flags) {
   for (const char* key : {"ltp", "ltd", "variability"}) {
     if (const auto file = optional_path(values, key)) config[key] = absolute_path(*file);
   }
+  folder.remove_run();
   write_json(folder.config(), config);
   write_results(folder, results);
   const nlohmann::ordered_json summary = summary_of(results);
@@ -242,12 +244,12 @@ void experiments(const CommonFlags& flags) {
 }  // namespace
 
 Command experiments_command() {
-  const auto flags = std::make_shared<CommonFlags>();
+  const auto flags = std::make_shared<OverwriteFlags>();
   return {"experiments",
           "regressions of the paper's figure 6 on measured synapses",
           experiments_options(),
           *flags,
-          {},
+          {{"--overwrite", &flags->overwrite, "replace the run in --out"}},
           std::nullopt,
           [flags] { experiments(*flags); }};
 }

@@ -326,8 +326,9 @@ RegressionSettings regression_settings(const Values& values) {
   return settings;
 }
 
-ordered_json run_regression(const RegressionSettings& settings) {
+ordered_json run_regression(const RegressionSettings& settings, bool overwrite) {
   const FolderLock lock(settings.out);
+  check_vacant(settings.out, overwrite);
   const std::vector<Model> models = models_of(settings);
   const Points training = noisy_points(settings, kTrainingPoints, settings.points);
   const Points test = noisy_points(settings, kTestPoints, kTestCount);
@@ -362,6 +363,7 @@ ordered_json run_regression(const RegressionSettings& settings) {
   summary["backend"] = population.backend();
   summary["seed"] = settings.seed;
   const RunFolder folder{settings.out};
+  folder.remove_run();
   write_json(folder.config(), config_json(settings));
   write_csv(folder.path / "regression_data.csv", table_of(training));
   write_csv(folder.path / "regression.csv", table);
@@ -370,18 +372,18 @@ ordered_json run_regression(const RegressionSettings& settings) {
 }
 
 Command regression_command() {
-  const auto flags = std::make_shared<CommonFlags>();
+  const auto flags = std::make_shared<OverwriteFlags>();
   return {"regression",
           "energy-efficient and Bayesian regression in one dimension (appendix 4)",
           regression_options(),
           *flags,
-          {},
+          {{"--overwrite", &flags->overwrite, "replace the run in --out"}},
           std::nullopt,
           [flags] {
             Values values;
             flags->overlay(values, regression_options());
             const RegressionSettings settings = regression_settings(values);
-            const ordered_json summary = run_regression(settings);
+            const ordered_json summary = run_regression(settings, flags->overwrite);
             if (flags->json) std::cout << summary.dump(2) << '\n';
             if (flags->prints_text()) print(summary, settings);
           }};

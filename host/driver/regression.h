@@ -47,8 +47,9 @@ struct RegressionSettings {
 /// Trains, and writes into settings.out: config.json; regression_data.csv, the training points `x,y`;
 /// regression.csv, one row for each point of each network's curve: `objective,rho,c,x,mean,sd,target` and
 /// `predictive_sd`, where mean and sd are over weight draws, target is f(x) and predictive_sd is sqrt(sd^2 +
-/// eps^2) (rho and c are empty for the variational network); summary.json. \returns what summary.json holds
+/// eps^2) (rho and c are empty for the variational network); summary.json.
+/// \param overwrite whether a run in settings.out may be replaced \returns what summary.json holds
 /// \throws ConfigError, DeviceError, DivergenceError, IoError
-nlohmann::ordered_json run_regression(const RegressionSettings& settings);
+nlohmann::ordered_json run_regression(const RegressionSettings& settings, bool overwrite);
 
 }  // namespace ensyn::driver

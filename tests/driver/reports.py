@@ -122,6 +122,6 @@ class ReportTest(DriverTest):
 
     def report(self, *arguments):
         """The summary; without gnuplot the tables are made all the same."""
-        process = self.run_driver("report", *arguments, "--out", "report", "--json")
+        process = self.run_driver("report", *arguments, "--overwrite", "--out", "report", "--json")
         self.assertEqual(process.returncode, 0 if GNUPLOT else 1, process.stderr_text)
         return json.loads(process.stdout_text)

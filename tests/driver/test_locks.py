@@ -15,6 +15,7 @@ QUICK = ["--dataset", "digits", "--hidden", "none", "--epochs", "1", "--quiet"]
 ENDLESS = ["train", "--dataset", "digits", "--hidden", "30", "--epochs", "1000000", "--quiet", "--out", "run"]
 
 # Commands that write into the folder `out`, which holds what they leave there when they are done.
+BIOPHYSICS = ["biophysics", "--quiet", "--overwrite"]
 COMMANDS = {
     "train": ["train", *QUICK],
     "train over": ["train", *QUICK, "--overwrite"],
@@ -117,7 +118,7 @@ class Locks(DriverTest):
     def test_a_crowd(self):
         """Of many at once some are done and the others refused, whoever removes the lock's file when."""
         for _ in range(5):
-            crowd = [start("biophysics", "--points", "4", "--quiet", "--out", "a/b", cwd=self.folder) for _ in range(12)]
+            crowd = [start(*BIOPHYSICS, "--points", "4", "--out", "a/b", cwd=self.folder) for _ in range(12)]
             ends = [(process.communicate(timeout=60)[1], process.returncode) for process in crowd]
             for message, code in ends:
                 self.assertIn(code, [0, 2], message)

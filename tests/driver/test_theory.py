@@ -113,7 +113,7 @@ class ExperimentsTest(DriverTest):
         for content in [whole, whole[:-1], whole + "\n\n", whole.replace("\n", "\r"), whole.replace("\n", "\r\n"),
                         whole.replace("\n", "\n\n") + "  "]:
             (self.folder / "ltp.csv").write_bytes(content.encode())
-            self.succeed("experiments", "--ltp", "ltp.csv", "--out", "fig6", "--quiet")
+            self.succeed("experiments", "--ltp", "ltp.csv", "--out", "fig6", "--quiet", "--overwrite")
             results.add((self.folder / "fig6" / "experiments.csv").read_text())
         self.assertEqual(len(results), 1)
         # What ensyn wrote itself is whole or damaged.

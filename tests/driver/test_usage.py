@@ -92,7 +92,10 @@ BAD_FILES = {
     "NaN": ('{"lr": NaN}', "not valid JSON"),
     "Infinity": ('{"lr": Infinity}', "not valid JSON"),
     "overflow": ('{"lr": 1e999}', "not valid JSON"),
-    "text for a number": ('{"lr": "1e-4"}', '"lr"'),
+    "text for a number": ('{"lr": "fast"}', '"lr"'),
+    "fraction of nothing": ('{"rho": "1/0"}', '"rho"'),
+    "text for a cost": ('{"cost": ["2"]}', '"cost"'),
+    "range for a number": ('{"c": "1:2:3lin"}', '"c"'),
     "fraction for a whole number": ('{"epochs": 1.5}', '"epochs"'),
     "number for a text": ('{"noise": 1}', '"noise"'),
     "number for a list": ('{"hidden": 100}', '"hidden"'),
@@ -230,10 +233,10 @@ class Usage(DriverTest):
         self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "all/grid")
         (self.folder / "link").symlink_to("all/grid")
         for other in ["all/grid/", "./all/grid", "link"]:
-            self.succeed("report", "all/grid", other, "--quiet", "--out", "page")
+            self.succeed("report", "all/grid", other, "--quiet", "--overwrite", "--out", "page")
             self.assertIn("from 1 run,", (self.folder / "page/report.html").read_text())
         (self.folder / "all/latest").symlink_to("grid")
-        self.succeed("report", "all", "all/grid", "--quiet", "--out", "page")
+        self.succeed("report", "all", "all/grid", "--quiet", "--overwrite", "--out", "page")
         self.assertIn("from 1 run,", (self.folder / "page/report.html").read_text())
 
     def test_data_folder_of_a_reproduction_in_two_spellings(self):
@@ -296,6 +299,96 @@ class Usage(DriverTest):
         self.assertEqual(self.json("b/config.json")["rho"], 3)
         self.succeed("train", "--config", "a.json", "--quiet", "--lr", "1e-3", "--out", "c", "--objective", "variational")
         self.assertNotIn("rho", self.json("c/config.json"))
+
+    def test_fractions_travel(self):
+        """A number in a file may be written as on the command line; what config.json says is the number."""
+        small = ["--dataset", "digits", "--hidden", "none", "--epochs", "1", "--quiet"]
+        self.write("a.json", {"rho": "4/3", "lr": "1e-3", "c": "1e-2.5"})
+        for command in ["train", "signatures", "sweep"]:
+            with self.subTest(command):
+                self.succeed(command, *small, "--config", "a.json", "--out", f"{command} file")
+                self.succeed(command, *small, "--rho", "4/3", "--lr", "1e-3", "--c", "1e-2.5", "--out", f"{command} flags")
+                config = self.json(f"{command} file/config.json")
+                self.assertEqual(config, self.json(f"{command} flags/config.json"))
+                self.assertEqual(config["rho"], [4 / 3] if command == "sweep" else 4 / 3)
+        for k, cost in enumerate([["4/3:1e-2"], [{"rho": "4/3", "c": 0.01}]]):
+            self.write("b.json", {"cost": cost})
+            self.succeed("train", *small, "--config", "b.json", "--out", f"cost {k}")
+            self.assertEqual(self.json(f"cost {k}/config.json")["rho"], 4 / 3)
+
+    def test_mistyped_words(self):
+        for arguments, typed, meant in [
+            (["train", "--epoch", "3"], "--epoch", "--epochs"),
+            (["train", "--epoch=3"], "--epoch", "--epochs"),
+            (["bayes", "--epoch", "3"], "--epoch", "--epochs"),
+            (["train", "--sigma_init", "0.1"], "--sigma_init", "--sigma-init"),
+            (["biophysics", "--overwite"], "--overwite", "--overwrite"),
+            (["trian", "--epochs", "3"], "trian", "train"),
+            (["evalute", "run"], "evalute", "evaluate"),
+            (["signature"], "signature", "signatures"),
+        ]:
+            with self.subTest(arguments):
+                self.fail_with(2, [typed, f"did you mean {meant}?", "--help"], *arguments)
+        for arguments in [["train", "--zebra", "1"], ["zebra"]]:
+            self.assertNotIn("did you mean", self.fail_with(2, "zebra", *arguments))
+
+    def test_several_values_are_for_a_sweep(self):
+        for flag, values in [("--c", "1e-3:1:4log"), ("--rho", "1/2,2"), ("--lr", "1e-3,1e-2"), ("--seed", "0:4")]:
+            for command in ["train", "signatures"]:
+                self.fail_with(2, [flag, values, "ensyn sweep"], command, "--dataset", "digits", flag, values)
+        self.assertNotIn("sweep", self.fail_with(2, "--c", "train", "--c", "much"))
+        self.assertNotIn("sweep", self.fail_with(2, "--c", "train", "--c", "-1"))
+
+    def test_folders_without_a_model(self):
+        self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--rho", "1,2", "--out", "grid")
+        self.succeed("biophysics", "--quiet", "--out", "physics")
+        for folder, command in [("grid", "sweep"), ("physics", "biophysics")]:
+            for arguments in [["evaluate", folder], ["signatures", "--model", folder]]:
+                self.fail_with(3, [folder, f"a run of ensyn {command}", "no model"], *arguments)
+        (self.folder / "empty").mkdir()
+        self.fail_with(3, ["empty/model.safetensors", "does not exist"], "evaluate", "empty")
+
+    def test_runs_are_not_written_over(self):
+        self.write("ltp.csv", 'Pr (before),Pr (after),"q (mV, before)","q (mV, after)"\n' +
+                   "".join(f"{p},{p * p},0.2,0.2\n" for p in [0.1, 0.2, 0.4]))
+        digits = ["--dataset", "digits", "--hidden", "none", "--epochs", "1", "--lr", "1e-3"]
+        commands = {
+            "train": ["train", *digits],
+            "signatures": ["signatures", *digits],
+            "bayes": ["bayes", *digits, "--rho", "2"],
+            "regression": ["regression", "--steps", "10", "--rho", "2", "--c", "1"],
+            "biophysics": ["biophysics", "--points", "3"],
+            "experiments": ["experiments", "--ltp", "ltp.csv"],
+        }
+
+        def content(folder):
+            return {path.name: path.read_bytes() for path in (self.folder / folder).iterdir()}
+
+        self.succeed("sweep", *digits, "--quiet", "--out", "sweep")
+        for name, arguments in commands.items():
+            self.succeed(*arguments, "--quiet", "--out", name)
+        for name, arguments in commands.items():
+            for folder in [name, "regression", "train", "sweep"]:
+                with self.subTest(command=name, folder=folder):
+                    before = content(folder)
+                    self.fail_with(2, [folder, "already holds a run", "--overwrite", "--out"], *arguments, "--out", folder)
+                    self.assertEqual(content(folder), before)
+            with self.subTest(command=name):
+                self.succeed(*arguments, "--quiet", "--overwrite", "--out", name)
+        self.succeed(*commands["biophysics"], "--quiet", "--overwrite", "--out", "train")
+        self.assertEqual(self.json("train/config.json")["command"], "biophysics")
+        self.assertNotIn("model.safetensors", self.names("train"))
+
+    def test_reports_are_not_written_over(self):
+        self.succeed("biophysics", "--quiet", "--points", "5", "--out", "physics")
+        self.run_driver("report", "physics", "--quiet", "--out", "physics")
+        page = self.folder / "physics/report.html"
+        self.assertIn("biophysics", page.read_text())
+        page.write_text("mine")
+        self.fail_with(2, ["physics", "report.html", "--overwrite", "--out"], "report", "physics", "--out", "physics")
+        self.assertEqual(page.read_text(), "mine")
+        self.run_driver("report", "physics", "--quiet", "--overwrite", "--out", "physics")
+        self.assertIn("biophysics", page.read_text())
 
     def test_no_such_device(self):
         info = json.loads(self.succeed("info", "--json"))

@@ -73,9 +73,10 @@ struct Outcome {
   Table table;
 };
 
-Outcome run(const BayesSettings& settings, bool show_progress) {
+Outcome run(const BayesSettings& settings, bool overwrite, bool show_progress) {
   const auto start = std::chrono::steady_clock::now();
   const FolderLock lock(settings.out);
+  check_vacant(settings.out, overwrite);
   const TrainTest data = load_data(settings.data);
   const BayesRun trained = train_bayes_networks(settings, data, show_progress);
   Outcome outcome{{{"command", "bayes"}, {"networks", ordered_json::array()}},
@@ -90,6 +91,7 @@ Outcome run(const BayesSettings& settings, bool show_progress) {
   outcome.summary["backend"] = trained.backend;
   outcome.summary["seed"] = settings.seed;
   const RunFolder folder{settings.out};
+  folder.remove_run();
   write_json(folder.config(), to_json(settings));
   write_csv(folder.path / "bayes.csv", synapse_table(trained.networks));
   write_csv(folder.path / "bayes_summary.csv", outcome.table);
@@ -99,23 +101,19 @@ Outcome run(const BayesSettings& settings, bool show_progress) {
 
 }  // namespace
 
-ordered_json run_bayes(const BayesSettings& settings, bool show_progress) {
-  return run(settings, show_progress).summary;
-}
-
 Command bayes_command() {
-  const auto flags = std::make_shared<CommonFlags>();
+  const auto flags = std::make_shared<OverwriteFlags>();
   return {"bayes",
           "energy-efficient sigma against posterior sigma, and the bound on the ELBO (figure 7)",
           bayes_options(),
           *flags,
-          {},
+          {{"--overwrite", &flags->overwrite, "replace the run in --out"}},
           std::nullopt,
           [flags] {
             Values values;
             flags->overlay(values, bayes_options());
             const BayesSettings settings = bayes_settings(values);
-            const Outcome outcome = run(settings, !flags->quiet);
+            const Outcome outcome = run(settings, flags->overwrite, !flags->quiet);
             if (flags->json) std::cout << outcome.summary.dump(2) << '\n';
             if (flags->prints_text()) print(outcome.table, outcome.summary, settings);
           }};

@@ -48,12 +48,10 @@ struct BayesSettings {
 /// Every setting but `out`, under the keys of `bayes_options`, and `command`.
 [[nodiscard]] nlohmann::ordered_json to_json(const BayesSettings& settings);
 
-/// Trains, and writes into settings.out: config.json; bayes.csv, a row for each synapse, at most 10,000 of a
-/// layer; bayes_summary.csv, a row for each energy-efficient network and layer; summary.json. bayes_tables.h
-/// says what the columns are. \param show_progress on standard error, where that is a terminal
-/// \returns what summary.json holds \throws ConfigError, DataError, DeviceError, DivergenceError, IoError
-nlohmann::ordered_json run_bayes(const BayesSettings& settings, bool show_progress = false);
-
+/// The command, which trains, and writes into settings.out: config.json; bayes.csv, a row for each synapse,
+/// at most 10,000 of a layer; bayes_summary.csv, a row for each energy-efficient network and layer;
+/// summary.json. bayes_tables.h says what the columns are. It throws ConfigError, DataError, DeviceError,
+/// DivergenceError and IoError.
 [[nodiscard]] Command bayes_command();
 
 }  // namespace ensyn::driver

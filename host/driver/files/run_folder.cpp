@@ -67,6 +67,12 @@ void remove_leftovers(const std::vector<std::filesystem::path>& files) {
   }
 }
 
+void check_vacant(const std::filesystem::path& folder, bool overwrite) {
+  if (overwrite || !RunFolder{folder}.holds_run()) return;
+  throw ConfigError(folder.string() +
+                    " already holds a run: replace it with --overwrite, or choose another --out");
+}
+
 void create_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);

@@ -33,6 +33,10 @@ struct RunFolder {
   void remove_leftovers() const { driver::remove_leftovers({config(), summary(), metrics(), model()}); }
 };
 
+/// For commands that write all their files at their end and cannot go on with a run.
+/// \throws ConfigError where the folder holds a run, of whatever command, that must not be replaced
+void check_vacant(const std::filesystem::path& folder, bool overwrite);
+
 /// \throws IoError that names the folder.
 void create_folder(const std::filesystem::path& folder);
 

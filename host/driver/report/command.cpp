@@ -2,9 +2,11 @@
 /// `ensyn report DIR...`: figures and a page from run folders.
 #include "host/driver/report/command.h"
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "host/driver/files/folder_lock.h"
@@ -13,7 +15,7 @@
 namespace ensyn::driver {
 namespace {
 
-struct ReportFlags : CommonFlags {
+struct ReportFlags : OverwriteFlags {
   std::vector<std::string> folders;
 };
 
@@ -29,6 +31,14 @@ const OptionTable& report_options() {
   return table;
 }
 
+/// A page may stand beside runs, but not replace another page unasked.
+void check_no_page(const std::filesystem::path& out, bool overwrite) {
+  std::error_code ignored;
+  if (overwrite || !std::filesystem::exists(out / "report.html", ignored)) return;
+  throw ConfigError(out.string() +
+                    " already holds a report.html: replace it with --overwrite, or choose another --out");
+}
+
 void run_report(const ReportFlags& flags) {
   Values values;
   flags.overlay(values, report_options());
@@ -37,6 +47,7 @@ void run_report(const ReportFlags& flags) {
   if (values.has("reference")) settings.reference = values.get<std::string>("reference", {});
   settings.out = values.get("out", settings.out.string());
   const FolderLock lock(settings.out);
+  check_no_page(settings.out, flags.overwrite);
   const report::ReportResult result = report::make_report(settings);
   if (flags.json)
     std::cout << to_json(result, settings.out).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
@@ -55,7 +66,7 @@ Command report_command() {
           "figures and one page, report.html, from the folders of runs",
           report_options(),
           *flags,
-          {},
+          {{"--overwrite", &flags->overwrite, "replace the report in --out"}},
           std::nullopt,
           [flags] { run_report(*flags); },
           Arguments{"DIR", &flags->folders, "folders of runs, or folders of such"}};

@@ -28,6 +28,11 @@ struct CommonFlags {
   }
 };
 
+/// Of commands that replace a run in `out` only where they are told to.
+struct OverwriteFlags : CommonFlags {
+  bool overwrite = false;
+};
+
 /// A flag without a value.
 struct Switch {
   std::string name;

@@ -147,6 +147,26 @@ json axis_from_json(Kind kind, const json& value) {
   return list;
 }
 
+json from_word(Kind kind, const std::string& word);
+
+/// What a configuration file gives a setting. Texts of numbers are read as on the command line, since
+/// fractions have no other form in JSON.
+json number_from_json(Kind kind, const json& value) {
+  const bool read_as_word = value.is_string() && (kind == Kind::real || kind == Kind::cost_list);
+  if (read_as_word) return from_word(kind, value.get_ref<const std::string&>());
+  if (kind != Kind::cost_list) return value;
+  if (!value.is_array()) return value;
+  json terms = json::array();
+  for (const json& given : value) {
+    json term = given.is_string() ? number_from_json(kind, given) : given;
+    if (term.is_object()) {
+      for (json& number : term) number = number_from_json(Kind::real, number);
+    }
+    terms.push_back(std::move(term));
+  }
+  return terms;
+}
+
 /// The values as they will be used, so that those that are used alike compare alike: 1 and 1.0, and whole
 /// numbers beyond what a double tells apart.
 json as_used(Kind kind, const json& axis) {
@@ -313,7 +333,7 @@ Values read_config_file(const std::filesystem::path& file, const OptionTable& ta
                         " is not a setting of this command: its keys are the flags' names with _ for -");
     }
     const auto read = [&kind = option->kind, &value = value] {
-      return is_axis(kind) ? axis_from_json(kind, value) : value;
+      return is_axis(kind) ? axis_from_json(kind, value) : number_from_json(kind, value);
     };
     values.set(key,
                checked(*option, read,

@@ -20,10 +20,10 @@ enum class Kind {
   text,        ///< a non-empty string
   whole,       ///< an int
   seed,        ///< a 64-bit unsigned number
-  real,        ///< a finite double
+  real,        ///< a finite double; in JSON also its text, such as "4/3"
   whole_list,  ///< `100,100` or `none`; in JSON an array of ints
   boolean,     ///< a flag without a value; in JSON true or false
-  cost_list,   ///< repeated `RHO:C`; in JSON an array of {"rho": RHO, "c": C}
+  cost_list,   ///< repeated `RHO:C`; in JSON an array of {"rho": RHO, "c": C} or "RHO:C"
   // Swept settings. In JSON a value, an array of values, or the text of the command line; their values are
   // arrays of at least one value, none of them twice.
   real_axis,    ///< finite doubles, see parse_reals

@@ -1,3 +1,5 @@
+#include <system_error>
+
 #include "host/driver/files/run_folder.h"
 #include "host/driver/settings/shared_settings.h"
 #include "host/driver/signatures/signatures.h"
@@ -61,6 +63,23 @@ const OptionTable& run_options() {
 
 }  // namespace
 
+std::filesystem::path model_file(const std::filesystem::path& given) {
+  std::error_code ignored;
+  const RunFolder folder{given};
+  const bool is_folder = std::filesystem::is_directory(given, ignored);
+  const std::filesystem::path model = is_folder ? folder.model() : given;
+  if (std::filesystem::exists(model, ignored)) return model;
+  if (is_folder && std::filesystem::exists(folder.config(), ignored)) {
+    const nlohmann::ordered_json config = read_json(folder.config());
+    const auto command = config.find("command");
+    if (command != config.end() && command->is_string() && *command != "signatures") {
+      throw DataError(given.string() + " is the folder of a run of ensyn " + command->get<std::string>() +
+                      ", which keeps no model: give one of ensyn train or signatures");
+    }
+  }
+  throw DataError("model " + model.string() + " does not exist: give a model.safetensors or a run's folder");
+}
+
 Values data_of_run(const std::filesystem::path& model) {
   Values result;
   const RunFolder folder{model.parent_path()};
@@ -86,12 +105,7 @@ SignatureSettings signature_settings(const Values& values) {
       throw ConfigError(values.origin(option.key) + " is the model's own: leave it out, or train a network " +
                         "with it instead of giving --model");
     }
-    const std::filesystem::path given(values.get<std::string>("model", ""));
-    settings.model = std::filesystem::is_directory(given) ? RunFolder{given}.model() : given;
-    if (!std::filesystem::exists(*settings.model)) {
-      throw DataError("model " + settings.model->string() +
-                      " does not exist: give a model.safetensors or a run's folder");
-    }
+    settings.model = model_file(values.get<std::string>("model", ""));
     all = data_of_run(*settings.model);
     all.overlay(values);
     if (!all.has("data") && !all.has("dataset")) {

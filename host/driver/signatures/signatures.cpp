@@ -20,10 +20,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct SignatureFlags : CommonFlags {
-  bool overwrite = false;
-};
-
 [[noreturn]] void stop(const std::string& where) {
   throw Error("interrupted " + where +
               ": nothing was measured; run the command again with --overwrite, or train with "
@@ -145,7 +141,7 @@ class Run {
   std::string text_;
 };
 
-void signatures(const SignatureFlags& flags) {
+void signatures(const OverwriteFlags& flags) {
   Values values;
   flags.overlay(values, signature_options());
   const SignatureSettings settings = signature_settings(values);
@@ -190,7 +186,7 @@ SignatureRun run_signatures(const SignatureSettings& settings, bool show_progres
 }
 
 Command signatures_command() {
-  const auto flags = std::make_shared<SignatureFlags>();
+  const auto flags = std::make_shared<OverwriteFlags>();
   return {"signatures",
           "how sigma goes with curvature, learning rate and input rate, and its fixed point",
           signature_options(),

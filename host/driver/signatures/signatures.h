@@ -31,6 +31,10 @@ struct SignatureSettings {
   EquilibriumConfig rounds;
 };
 
+/// The model that a user's RUN names: itself, or the one in the run folder RUN. \throws DataError where there
+/// is none, which says what a folder without one is
+[[nodiscard]] std::filesystem::path model_file(const std::filesystem::path& given);
+
 /// Which data a network was trained and tested on: settings of the run, of `train` or `signatures`, in the
 /// folder of `model`; empty where there is none. \throws ConfigError
 [[nodiscard]] Values data_of_run(const std::filesystem::path& model);
