@@ -62,6 +62,14 @@ void add_updates(const Setup& setup) {
 }
 
 template <class T>
+void add_not_finite(const Setup& setup) {
+  add_problem(name_of<T>("not_finite", setup),
+              [=] { return not_finite<T>(setup, NoiseKind::heterogeneous); });
+  add_problem(name_of<T>("not_finite_homogeneous", setup),
+              [=] { return not_finite<T>(setup, NoiseKind::homogeneous); });
+}
+
+template <class T>
 void add_whole(const Setup& setup) {
   for (const NoiseKind noise : {NoiseKind::heterogeneous, NoiseKind::homogeneous}) {
     const std::string suffix = noise == NoiseKind::homogeneous ? "_homogeneous" : "";
@@ -86,6 +94,8 @@ void register_all() {
     add_updates<float>(setup);
     add_layer<double>(setup, setup.layers.front());
     add_updates<double>(setup);
+    add_not_finite<float>(setup);
+    add_not_finite<double>(setup);
     add_whole<float>(setup);
     add_whole<double>(setup);
     const auto add = [&](const char* kernel, const Make& make) {

@@ -29,6 +29,9 @@ template <class T>
 [[nodiscard]] Problem gradient_statistics(const Setup& setup, int l);
 template <class T>
 [[nodiscard]] Problem initialize(const Setup& setup, int l);
+/// Of all layers that the setup times, a launch for each, as at the end of an epoch.
+template <class T>
+[[nodiscard]] Problem not_finite(const Setup& setup, ensyn::NoiseKind noise);
 
 template <class T>
 [[nodiscard]] Problem cross_entropy(const Setup& setup);

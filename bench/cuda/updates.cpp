@@ -1,13 +1,18 @@
-// Kernels that read and write parameters: the updates, the statistics of gradients, and the start.
+// Kernels that read and write parameters: the updates, the statistics of gradients,
+// the start, and the search for values that are not finite.
 
 #include <cmath>
+#include <limits>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "kernels.h"
 #include "kernels/gradient_statistics.h"
 #include "kernels/homogeneous_update.h"
 #include "kernels/initialize.h"
+#include "kernels/not_finite.h"
 #include "kernels/parameter_update.h"
 
 namespace bench {
@@ -196,6 +201,41 @@ std::string compare_statistics(const StatisticsBed<T>& bed, int l) {
   return comparison.result();
 }
 
+/// Networks of which the middle one holds an infinity, in the last element of the last layer.
+template <class T>
+struct NotFiniteBed {
+  NotFiniteBed(const Setup& setup, NoiseKind noise)
+      : layers(setup, noise),
+        planted(setup.networks / 2),
+        found(static_cast<std::size_t>(setup.networks), "the networks' flags") {
+    const int l = setup.layers.back();
+    const kernels::Layer& layer = layers.layer(l);
+    const T infinity = std::numeric_limits<T>::infinity();
+    ensyn::cuda::copy_to_device<T>(layers.networks.parameters(l, planted).mu_moment2 +
+                                       at(layer.rows - 1, layer.columns - 1, layer.stride),
+                                   std::span(&infinity, 1), stream().get());
+    stream().wait();
+  }
+
+  /// Names the first network whose flag is not right.
+  [[nodiscard]] std::string wrong() const {
+    std::vector<unsigned> flags(found.size());
+    ensyn::cuda::copy_from_device<unsigned>(flags, found.data(), stream().get());
+    stream().wait();
+    for (int m = 0; m < layers.setup.networks; ++m) {
+      const unsigned want = m == planted ? 1 : 0, got = flags[static_cast<std::size_t>(m)];
+      if (got != want)
+        return "the flag of network " + std::to_string(m) + " is " + std::to_string(got) + ", not " +
+               std::to_string(want);
+    }
+    return "";
+  }
+
+  Layers<T> layers;
+  int planted;
+  ensyn::cuda::DeviceBuffer<unsigned> found;
+};
+
 }  // namespace
 
 template <class T>
@@ -323,11 +363,33 @@ Problem initialize(const Setup& setup, int l) {
   return problem;
 }
 
+template <class T>
+Problem not_finite(const Setup& setup, NoiseKind noise) {
+  auto bed = std::make_shared<NotFiniteBed<T>>(setup, noise);
+  Problem problem;
+  problem.launch = [bed] {
+    for (const int l : bed->layers.setup.layers) {
+      kernels::not_finite<T>({bed->layers.networks.all(), bed->layers.layer(l),
+                              bed->layers.networks.parameters(l), bed->found.data()},
+                             stream().get());
+    }
+  };
+  problem.restore = [bed] { ensyn::cuda::clear(bed->found, stream().get()); };
+  problem.wrong = [bed] { return bed->wrong(); };
+  const double values = (noise == NoiseKind::heterogeneous ? 6 : 3) * updated_parameters(bed->layers);
+  problem.work.bytes = sizeof(T) * values;
+  // The exponent's bits, whether they are all set, and what was found so far.
+  problem.work.issue = 3 * values;
+  return problem;
+}
+
 template Problem parameter_update<float>(const Setup&);
 template Problem parameter_update<double>(const Setup&);
 template Problem homogeneous_update<float>(const Setup&);
 template Problem homogeneous_update<double>(const Setup&);
 template Problem gradient_statistics<float>(const Setup&, int);
 template Problem initialize<float>(const Setup&, int);
+template Problem not_finite<float>(const Setup&, NoiseKind);
+template Problem not_finite<double>(const Setup&, NoiseKind);
 
 }  // namespace bench

@@ -12,7 +12,6 @@
 #include "host/cuda/population_evaluator.h"
 #include "host/cuda/training_step.h"
 #include "host/cuda/whole_training.h"
-#include "host/model/divergence.h"
 
 namespace ensyn::cuda {
 namespace {
@@ -112,10 +111,8 @@ class CudaEngine final : public Engine {
   }
 
   [[nodiscard]] std::optional<int> first_not_finite() override {
-    for (int m = 0; m < networks_.count(); ++m) {
-      if (find_not_finite(config_, m, read(m))) return m;
-    }
-    return std::nullopt;
+    const CurrentDevice current(info_.index);
+    return networks_.first_not_finite(stream_);
   }
 
   [[nodiscard]] NetworkState read(int member) const override {

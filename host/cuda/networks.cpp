@@ -10,6 +10,7 @@
 #include "host/model/phi_groups.h"
 #include "host/model/step_constants.h"
 #include "kernels/initialize.h"
+#include "kernels/not_finite.h"
 
 namespace ensyn::cuda {
 namespace {
@@ -142,6 +143,7 @@ DeviceNetworks<T>::DeviceNetworks(const PopulationConfig& config, double fractio
   constants_ = DeviceBuffer<NetworkConstants<T>>(count, "the networks' constants");
   progress_ = DeviceBuffer<NetworkProgress<T>>(count, "the networks' progress");
   mirror_ = PinnedBuffer<NetworkProgress<T>>(count, "the networks' progress");
+  not_finite_ = DeviceBuffer<unsigned>(count, "the networks' flags");
 
   std::vector<NetworkConstants<T>> constants;
   std::vector<InitialValues> initial;
@@ -261,6 +263,21 @@ void DeviceNetworks<T>::clear_epoch_sums(cudaStream_t stream) {
     progress.nll = 0;
   }
   upload_progress(stream);
+}
+
+template <class T>
+std::optional<int> DeviceNetworks<T>::first_not_finite(const Stream& stream) const {
+  clear(not_finite_, stream.get());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    kernels::not_finite<T>({all(), layers_[l], parameters(static_cast<int>(l)), not_finite_.data()},
+                           stream.get());
+  }
+  std::vector<unsigned> flags(not_finite_.size());
+  copy_from_device<unsigned>(flags, not_finite_.data(), stream.get());
+  stream.wait();
+  const auto found = std::find(flags.begin(), flags.end(), 1U);
+  if (found == flags.end()) return std::nullopt;
+  return static_cast<int>(found - flags.begin());
 }
 
 template <class T>

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "ensyn/config.h"
@@ -51,6 +52,10 @@ class DeviceNetworks {
   void set_step(std::uint64_t step, cudaStream_t stream);
   void clear_epoch_sums(cudaStream_t stream);
 
+  /// The first member that holds a value that is not finite, if there is one: the device looks, and a flag of
+  /// each member comes back. Waits for the stream.
+  [[nodiscard]] std::optional<int> first_not_finite(const Stream& stream) const;
+
   /// Waits for the stream.
   [[nodiscard]] NetworkState read(int member, const Stream& stream) const;
   void write(int member, const NetworkState& state, const Stream& stream);
@@ -76,6 +81,7 @@ class DeviceNetworks {
   DeviceBuffer<kernels::NetworkConstants<T>> constants_;
   DeviceBuffer<kernels::NetworkProgress<T>> progress_;
   PinnedBuffer<kernels::NetworkProgress<T>> mirror_;
+  DeviceBuffer<unsigned> not_finite_;  ///< a flag of each member
 };
 
 extern template class DeviceNetworks<float>;

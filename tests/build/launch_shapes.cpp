@@ -19,6 +19,7 @@
 #include "kernels/materialize.h"
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
+#include "kernels/not_finite.h"
 #include "kernels/parameter_update.h"
 #include "kernels/squared_error.h"
 #include "kernels/whole/population_evaluation.h"
@@ -215,6 +216,7 @@ std::vector<std::string> shapes_of(std::string_view type) {
   }
   listing.add("initialize", initialize_shape(Initialize<T>{}));
   listing.add_for_laws("materialize", materialize_shape(Materialize<T>{}));
+  listing.add("not_finite", not_finite_shape(NotFinite<T>{}));
   listing.add_for_laws("parameter_update", parameter_update_shape(ParameterUpdate<T>{}));
   listing.add("squared_error", squared_error_shape(SquaredError<T>{}));
   for (const char* to_tiles : {", true", ", false"}) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <simt/settings.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "cuda/engines.h"
@@ -170,6 +172,15 @@ TEST_F(DevicesTest, KernelsThatFail) {
 TEST_F(DevicesTest, TooManyCostTerms) {
   test_.config.members.front().costs.assign(9, {1.0, 0.1});
   EXPECT_THAT(error_of<ensyn::ConfigError>(on_cuda()), HasSubstr("at most 8 cost terms, but 9"));
+}
+
+TEST_F(DevicesTest, TheDeviceItselfLooksForValuesThatAreNotFinite) {
+  const auto engine = engines::on_cuda(test_, data_);
+  const std::uint64_t executed = simt::execution_count();
+  EXPECT_EQ(engine->first_not_finite(), std::nullopt);
+  // A kernel for each layer: to read all states, as the engine once did, takes none and most of an epoch.
+  const auto layers = static_cast<std::uint64_t>(test_.config.architecture.layers());
+  EXPECT_EQ(simt::execution_count(), executed + layers);
 }
 
 TEST_F(DevicesTest, DivergenceIsReported) {

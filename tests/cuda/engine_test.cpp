@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -168,6 +170,55 @@ INSTANTIATE_TEST_SUITE_P(Some, OtherWaysTest,
                          ::testing::Values("population_own_order", "wide_batch_21", "four_layers", "bytes",
                                            "regression_population", "per_neuron_ten_layers"),
                          [](const auto& test) { return test.param; });
+
+/// The vectors of a state that have elements.
+std::vector<std::vector<double>*> tensors_of(ensyn::NetworkState& state) {
+  std::vector<std::vector<double>*> tensors;
+  for (ensyn::LayerState& layer : state.layers) {
+    tensors.insert(tensors.end(), {&layer.mu, &layer.mu_moment1, &layer.mu_moment2, &layer.phi,
+                                   &layer.phi_moment1, &layer.phi_moment2});
+  }
+  ensyn::SharedPhi& shared = state.shared_phi;
+  tensors.insert(tensors.end(), {&shared.value, &shared.moment1, &shared.moment2});
+  std::erase_if(tensors, [](const auto* tensor) { return tensor->empty(); });
+  return tensors;
+}
+
+class NotFiniteTest : public ::testing::TestWithParam<Precision> {};
+
+TEST_P(NotFiniteTest, IsFoundAtBothEndsOfEveryTensorOfEveryMember) {
+  Case test = parity::case_named("population", GetParam());
+  ensyn::PopulationConfig& config = test.config;
+  config.architecture.sizes = {17, 3, 5};  // rows and columns with padding behind them
+  config.members.resize(4);
+  constexpr ensyn::NoiseKind kKinds[] = {ensyn::NoiseKind::per_neuron, ensyn::NoiseKind::heterogeneous,
+                                         ensyn::NoiseKind::homogeneous, ensyn::NoiseKind::per_layer};
+  for (std::size_t m = 0; m < 4; ++m) config.members[m].noise = kKinds[m];
+  const auto engine = engines::on_cuda(test, parity::make_data(test));
+  train(*engine, test, 0, 2);
+  EXPECT_EQ(engine->first_not_finite(), std::nullopt);
+  for (int m = 3; m >= 0; --m) {
+    ensyn::NetworkState state = engine->read(m);
+    for (std::vector<double>* tensor : tensors_of(state)) {
+      for (double* element : {&tensor->front(), &tensor->back()}) {
+        const double before = *element;
+        *element = element == &tensor->front() ? std::nan("") : -std::numeric_limits<double>::infinity();
+        engine->write(m, state);
+        ASSERT_EQ(engine->first_not_finite(), m);
+        *element = before;
+      }
+    }
+    state.epoch.nll = std::numeric_limits<double>::infinity();
+    engine->write(m, state);  // and stays, so that the first of several must be found
+    EXPECT_EQ(engine->first_not_finite(), m);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, NotFiniteTest,
+                         ::testing::Values(Precision::single_precision, Precision::double_precision),
+                         [](const auto& test) {
+                           return test.param == Precision::single_precision ? "single" : "double";
+                         });
 
 TEST(CublasChoice, SparesSmallLayersAndTakesLargeOnes) {
   EXPECT_FALSE(ensyn::cuda::cublas_pays(78500, 20, 1));

@@ -16,6 +16,7 @@
 #include "kernels/materialize.h"
 #include "kernels/noisy_backward.h"
 #include "kernels/noisy_forward.h"
+#include "kernels/not_finite.h"
 #include "kernels/parameter_update.h"
 #include "kernels/squared_error.h"
 
@@ -137,7 +138,7 @@ TYPED_TEST(LaunchShapeTest, UpdatesCoverAllLayers) {
   }
 }
 
-TYPED_TEST(LaunchShapeTest, QuadKernelsCoverRowsAndColumns) {
+TYPED_TEST(LaunchShapeTest, KernelsOfParametersCoverRowsAndColumns) {
   for (const int rows : kSizes) {
     for (const int columns : kSizes) {
       Materialize<TypeParam> materialize;
@@ -156,6 +157,14 @@ TYPED_TEST(LaunchShapeTest, QuadKernelsCoverRowsAndColumns) {
       expect_possible(shape);
       expect_covers(shape.grid.x, 2, rows);
       expect_covers(shape.grid.y, 2 * shape.block.x, columns + 3);
+      NotFinite<TypeParam> not_finite;
+      not_finite.networks = networks<TypeParam>(3);
+      not_finite.layer = materialize.layer;
+      const LaunchShape by_warps = not_finite_shape(not_finite);
+      expect_possible(by_warps);
+      expect_covers(by_warps.grid.x, by_warps.block.x / 32, rows);
+      expect_covers(by_warps.grid.y, 256, columns);
+      EXPECT_EQ(by_warps.grid.z, 3U);
     }
   }
 }
@@ -240,6 +249,7 @@ TYPED_TEST(LaunchShapeTest, NothingToDoGivesAnEmptyShape) {
   EXPECT_TRUE(materialize_shape(Materialize<TypeParam>{}).empty());
   EXPECT_TRUE(initialize_shape(Initialize<TypeParam>{}).empty());
   EXPECT_TRUE(gradient_statistics_shape(GradientStatistics<TypeParam>{}).empty());
+  EXPECT_TRUE(not_finite_shape(NotFinite<TypeParam>{}).empty());
   FinishStep<TypeParam> finish;
   finish.networks = 0;
   EXPECT_TRUE(finish_step_shape(finish).empty());

@@ -24,6 +24,7 @@ SQUARES = "SquaredErrorTest/0.*"
 FINISH = "FinishStepTest/0.*"
 INITIALIZE = "InitializeTest/0.*"
 STATISTICS = "GradientStatisticsTest/0.*"
+NOT_FINITE = "NotFiniteTest/*"
 MATERIALIZE = "MaterializeTest/0.*"
 DENSE = "DenseTest/0.*"
 
@@ -69,6 +70,18 @@ MUTANTS = [
            "column + j < layer.columns) visit", "column + j <= layer.columns) visit", MATERIALIZE, "materialize.cu"),
     Mutant("initial values beyond the last row", "initialize.cu",
            "if (row + i >= layer.rows || column", "if (column", INITIALIZE),
+    Mutant("the last row not looked at", "not_finite.cu", "if (row >= layer.rows) return;",
+           "if (row >= layer.rows - 1) return;", NOT_FINITE),
+    Mutant("the last column not looked at", "not_finite.cu", "+ 1), layer.columns);", "+ 1), layer.columns - 1);",
+           NOT_FINITE),
+    Mutant("padding looked at", "not_finite.cu", "+ 1), layer.columns);", "+ 1), layer.stride);", NOT_FINITE),
+    Mutant("infinity taken for a number", "not_finite.cu", "kExponent = 0x7F800000;", "kExponent = 0x7FC00000;",
+           NOT_FINITE),
+    Mutant("own phi not looked at", "not_finite.cu", "if (own_phi) finite", "if (!own_phi) finite", NOT_FINITE),
+    Mutant("shared phi of the first row alone", "not_finite.cu", "constants.sharing == Sharing::row || (", "(",
+           NOT_FINITE),
+    Mutant("the sum of losses not looked at", "not_finite.cu", "row > 0 || is_finite", "true || is_finite", NOT_FINITE),
+    Mutant("the flag of another network", "not_finite.cu", "args.found + network", "args.found", NOT_FINITE),
     # Noise.
     Mutant("quads of a row rounded down", "device/quad.h", "((columns + 1) / 2)", "(columns / 2)", MATERIALIZE,
            "materialize.cu"),
