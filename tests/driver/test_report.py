@@ -156,43 +156,6 @@ class OtherFigures(ReportTest):
         self.check_page()
 
 
-class Reproduce(ReportTest):
-    def test_quick_from_data_to_report(self):
-        arguments = ["reproduce", "fig2", "--scale", "quick", "--dataset", "digits", "--out", "all", "--threads", "2"]
-        process = self.run_driver(*arguments)
-        self.assertEqual(process.returncode, 0 if GNUPLOT else 1, process.stderr_text)
-        self.assertIn("about ", process.stdout_text)
-        self.assertIn("ensyn sweep --dataset digits", process.stdout_text)
-        self.check_figures(["fig2", "fig3"], "all")
-        self.check_page("all")
-        networks = self.table("all/tables/fig2_networks.csv")
-        self.assertEqual(len(networks), 4 * 2 * 7)
-        self.assertGreater(min(float(row["accuracy"]) for row in networks if row["c"] == "0.001"), 60)
-        # What is complete is not done again, and the report is the same.
-        before = {path: path.read_bytes() for path in (self.folder / "all").rglob("*") if path.is_file()}
-        again = self.run_driver(*arguments)
-        self.assertIn("done  ensyn sweep", again.stdout_text)
-        after = {path: path.read_bytes() for path in (self.folder / "all").rglob("*") if path.is_file()}
-        self.assertEqual(before, after)
-        self.fail_with(2, ["--out", "another"], *arguments, "--seed", "1")
-
-    def test_commands_can_be_pasted(self):
-        out = "it's `touch PWN` $(touch PWN) \"&\" #;"
-        process = self.run_driver("reproduce", "fig2", "--scale", "quick", "--dataset", "digits", "--out", out)
-        (line,) = [line for line in process.stdout_text.splitlines() if line.startswith("run   ensyn ")]
-        echoed = subprocess.run(["sh", "-c", "printf '%s\\0' " + line.removeprefix("run   ")], cwd=self.folder,
-                                capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
-        self.assertEqual(echoed[:2] + echoed[-2:], ["ensyn", "sweep", "--out", out + "/tradeoff"])
-        self.assertEqual(self.names(), [out])
-
-    def test_refusals(self):
-        self.fail_with(2, ["fig9"], "reproduce", "fig9", "--dataset", "digits")
-        self.fail_with(2, ["--scale", "huge"], "reproduce", "fig2", "--scale", "huge")
-        self.fail_with(2, ["FIGURE"], "reproduce")
-        self.fail_with(3, ["nowhere"], "reproduce", "fig2", "--dataset", "digits", "--reference", "nowhere")
-        self.assertEqual(self.names(), [])
-
-
 class Damaged(ReportTest):
     def test_files(self):
         good = self.write_sweep()
