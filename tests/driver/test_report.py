@@ -48,6 +48,7 @@ class Tradeoff(ReportTest):
 
     def test_published_points(self):
         self.write_sweep(seeds=[1])
+        self.write("sweep/config.json", {"command": "sweep", "dataset": "mnist", "hidden": [16], "epochs": 3})
         self.write_table("reference/paper_tradeoff.csv",
                          ["rho", "c", "noise", "accuracy_single_sample_percent", "sigma_rms",
                           "reliability_sum_sigma_pow_minus_rho_over_rho"],
@@ -59,6 +60,12 @@ class Tradeoff(ReportTest):
         self.assertEqual([row["within (sigma)"] for row in rows], ["yes", "yes"])
         self.assertEqual([row["difference %"] for row in rows], ["0.2", "0.0"])
         self.assertIn("heterogeneous, published", (self.folder / "report/figures/fig2.csv").read_text())
+        # Beside other data they have no place, and no column.
+        self.write_sweep(seeds=[1])
+        self.report("sweep", "--reference", "reference")
+        self.assertNotIn("published", (self.folder / "report/figures/fig2.csv").read_text())
+        for table in ["fig2_networks", "fig2_crossings", "fig2_shifts"]:
+            self.assertNotIn("published", self.table(f"report/tables/{table}.csv")[0])
 
     def test_diverged_networks_are_counted_not_drawn(self):
         rows = sweep_rows()
@@ -92,8 +99,8 @@ class Signatures(ReportTest):
     """From real, small runs."""
 
     def measure(self, out, *arguments):
-        self.succeed("signatures", "--dataset", "digits", "--hidden", "16,16", "--epochs", "2", "--lr", "1e-3",
-                     "--measure-epochs", "1", "--samples", "1", "--quiet", "--out", out, *arguments)
+        self.succeed("signatures", "--dataset", "digits", "--hidden", "16,16", "--epochs", "10", "--lr", "1e-3",
+                     "--sigma-init", "0.01", "--measure-epochs", "1", "--samples", "1", "--quiet", "--out", out, *arguments)
 
     def test_figures_and_numbers_are_those_measured(self):
         self.measure("runs/two", "--rho", "2", "--c", "1e-3")
