@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstddef>
 #include <cstdint>
 
 namespace ensyn::driver::report {
@@ -30,8 +31,13 @@ th { background: var(--soft); }
 th:first-child, td:first-child, td.text { text-align: left; }
 td.yes { color: var(--good); }
 td.no { color: var(--bad); font-weight: 600; }
+details { margin: 1rem 0; }
+summary { cursor: pointer; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; font-size: .85rem; }
 )";
+
+/// Rows; a longer table is folded away until it is asked for.
+constexpr std::size_t kLongestOpenTable = 12;
 
 bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789+-.eE %") == std::string::npos;
@@ -85,9 +91,27 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
+void drop_published(NumberTable& table) {
+  table.comparison.clear();
+  for (std::size_t i = table.columns.size(); i-- > 0;) {
+    const std::string& name = table.columns[i];
+    const bool compares = std::ranges::any_of(std::array{"published", "difference", "tolerance", "within"},
+                                              [&](const char* start) { return name.starts_with(start); });
+    if (!compares) continue;
+    table.columns.erase(table.columns.begin() + static_cast<std::ptrdiff_t>(i));
+    for (auto& row : table.rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
 std::string to_html(const NumberTable& table) {
-  std::string text = "<div class=\"scroll\"><table>\n<caption>" + escaped(table.caption) + " (tables/" +
-                     escaped(table.name) + ".csv)</caption>\n<thead><tr>";
+  const std::string caption =
+      escaped(table.caption + table.comparison) + " (tables/" + escaped(table.name) + ".csv)";
+  const bool folded = table.rows.size() > kLongestOpenTable;
+  std::string text =
+      folded ? "<details><summary>" + caption + ": " + std::to_string(table.rows.size()) + " rows</summary>\n"
+             : "";
+  text += "<div class=\"scroll\"><table>\n" + (folded ? "" : "<caption>" + caption + "</caption>\n") +
+          "<thead><tr>";
   for (const std::string& column : table.columns) text += "<th scope=\"col\">" + escaped(column) + "</th>";
   text += "</tr></thead>\n<tbody>\n";
   for (const auto& row : table.rows) {
@@ -95,7 +119,7 @@ std::string to_html(const NumberTable& table) {
     for (const std::string& value : row) text += cell(value);
     text += "</tr>\n";
   }
-  return text + "</tbody></table></div>\n";
+  return text + "</tbody></table></div>\n" + (folded ? "</details>\n" : "");
 }
 
 std::string png_image(std::string_view bytes, const std::string& description, double width) {

@@ -17,8 +17,14 @@ struct NumberTable {
   std::string caption;  ///< plain text
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;  ///< plain text, as wide as `columns`
+  std::string comparison = {};  ///< of what counts as met of the published numbers; follows the caption
 };
 
+/// Takes away the columns that compare with published numbers, and what the caption says of them: beside runs
+/// on other data these have no place.
+void drop_published(NumberTable& table);
+
+/// A long table is folded away, its caption showing.
 [[nodiscard]] std::string to_html(const NumberTable& table);
 
 /// `<img>` with the picture in it. \param bytes of a PNG \param width in which the page shows it, pixels

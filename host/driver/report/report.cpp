@@ -97,6 +97,14 @@ std::string settings_html(const Run& run) {
   return text + "</pre>\n";
 }
 
+/// What was found comes first.
+std::string findings_html(const ReportResult& result) {
+  if (result.findings.empty()) return "";
+  std::string text = "<section id=\"findings\">\n<h2>What was found</h2>\n<ul>\n";
+  for (const std::string& finding : result.findings) text += "<li>" + escaped(finding) + "</li>\n";
+  return text + "</ul>\n</section>\n";
+}
+
 std::string contents(const std::vector<Section>& sections) {
   std::string text = "<nav><ul>\n";
   for (const Section& section : sections) {
@@ -135,6 +143,7 @@ std::vector<Section> read_sections(const ReportSettings& settings, const std::ve
       const Section section = make();
       std::ranges::copy(section.missing, std::back_inserter(result.missing));
       std::ranges::copy(section.left_out, std::back_inserter(result.left_out));
+      std::ranges::copy(section.findings, std::back_inserter(result.findings));
       if (!section.figures.empty() || !section.tables.empty()) sections.push_back(section);
     } catch (const DataError& error) {
       if (result.damage.empty()) result.damage = error.what();
@@ -158,8 +167,9 @@ ReportResult make_report(const ReportSettings& settings) {
   ReportResult result;
   const std::vector<Section> sections = read_sections(settings, runs, result);
   Writer writer(settings.out);
-  std::string body = "<h1>Energy-efficient synapses</h1>\n<p>Made by ensyn " + escaped(build_info().version) +
-                     " from " + std::to_string(runs.size()) + (runs.size() == 1 ? " run" : " runs") +
+  std::string body = "<h1>Energy-efficient synapses</h1>\n" + findings_html(result) + "<p>Made by ensyn " +
+                     escaped(build_info().version) + " from " + std::to_string(runs.size()) +
+                     (runs.size() == 1 ? " run" : " runs") +
                      ", after Malkin, O'Donnell, Houghton and Aitchison, “Signatures of Bayesian inference "
                      "emerge from energy-efficient synapses” (eLife 2024, RP92595).</p>\n" +
                      contents(sections);
@@ -181,7 +191,9 @@ std::string to_text(const ReportResult& result, const std::filesystem::path& out
   for (const Missing& one : result.missing)
     text += "not made    " + one.figure + ": " + printable(one.reason) + "\n";
   for (const std::string& one : result.left_out) text += "left out    " + printable(one) + "\n";
-  return text + "files       " + out.string() + "/ report.html, figures/, tables/\n";
+  text += "files       " + (out / "report.html").string() + ", figures/ and tables/ beside it\n";
+  for (const std::string& finding : result.findings) text += "found       " + printable(finding) + "\n";
+  return text;
 }
 
 nlohmann::ordered_json to_json(const ReportResult& result, const std::filesystem::path& out) {
@@ -190,6 +202,7 @@ nlohmann::ordered_json to_json(const ReportResult& result, const std::filesystem
     missing.push_back({{"figure", one.figure}, {"reason", one.reason}});
   return {{"report", (out / "report.html").string()},
           {"figures", result.figures},
+          {"findings", result.findings},
           {"missing", missing},
           {"left_out", result.left_out}};
 }

@@ -18,11 +18,12 @@ struct ReportSettings {
 };
 
 struct ReportResult {
-  std::vector<std::string> figures;  ///< names of those drawn
-  std::vector<Missing> missing;      ///< those that were not, and why
-  Notes left_out;                    ///< what those made do without
-  std::string problem;               ///< why some or all figures could not be drawn; empty otherwise
-  std::string damage;                ///< of files, for which sections are missing; empty otherwise
+  std::vector<std::string> figures;   ///< names of those drawn
+  std::vector<Missing> missing;       ///< those that were not, and why
+  std::vector<std::string> findings;  ///< what the pictures show, in sentences with their numbers
+  Notes left_out;                     ///< what those made do without
+  std::string problem;                ///< why some or all figures could not be drawn; empty otherwise
+  std::string damage;                 ///< of files, for which sections are missing; empty otherwise
 
   /// Says what stands in the way of a whole report; nothing where it is whole. \param where the rest is
   /// \throws DataError for damage, Error for a problem

@@ -215,6 +215,13 @@ std::string departure_note(const std::vector<Run>& runs) {
          text + ".";
 }
 
+bool is_on_mnist(const Run& run) {
+  // A folder of IDX files may well hold MNIST, and runs from before a setting was written say nothing of it.
+  if (run.config.is_object() && run.config.contains("data")) return true;
+  const std::string name = run.setting("dataset");
+  return name.empty() || name == "mnist";
+}
+
 Reference read_reference(const std::optional<std::filesystem::path>& folder, Notes& left_out) {
   if (!folder) return {};
   std::error_code ignored;

@@ -60,6 +60,9 @@ struct Reference {
   std::optional<Table> signatures;  ///< paper_signatures.csv
 };
 
+/// Whether the run is on the data that the paper's numbers are of.
+[[nodiscard]] bool is_on_mnist(const Run& run);
+
 /// \throws DataError when the folder does not exist or holds neither file
 [[nodiscard]] Reference read_reference(const std::optional<std::filesystem::path>& folder, Notes& left_out);
 

@@ -22,8 +22,9 @@ struct Section {
   std::vector<Figure> figures;
   std::vector<NumberTable> tables;
   std::vector<Missing> missing;
-  bool only_theory = false;  ///< whether it would be the same of any runs
-  Notes left_out = {};       ///< what the figures and tables that there are do without
+  bool only_theory = false;                ///< whether it would be the same of any runs
+  Notes left_out = {};                     ///< what the figures and tables that there are do without
+  std::vector<std::string> findings = {};  ///< what the pictures show, in sentences with their numbers
 };
 
 /// Figures 2 and 3: accuracy, sigma and reliability cost of sweep.csv.

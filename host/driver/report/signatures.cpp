@@ -256,7 +256,10 @@ Section signatures_section(const std::vector<Run>& runs, const Reference& refere
   if (!note.empty()) section.paragraphs.push_back(note);
   const std::string choice = choice_note(found);
   if (!choice.empty()) section.paragraphs.push_back(choice);
-  section.tables = signature_tables(found, reference);
+  const bool beside_published =
+      std::ranges::all_of(found, [](const SignatureRun& run) { return is_on_mnist(run.run); });
+  section.tables = signature_tables(found, beside_published ? reference : Reference(), beside_published);
+  section.findings = signature_findings(found);
   return section;
 }
 

@@ -10,7 +10,11 @@
 namespace ensyn::driver::report {
 
 /// Levels, slopes and rank correlations per layer, beside the published ones and the theory's.
+/// \param beside_published whether the columns of the published numbers are there
 [[nodiscard]] std::vector<NumberTable> signature_tables(const std::vector<SignatureRun>& runs,
-                                                        const Reference& reference);
+                                                        const Reference& reference, bool beside_published);
+
+/// The signs of the correlations in the middle layer, or the only one, in a sentence; none without runs.
+[[nodiscard]] std::vector<std::string> signature_findings(const std::vector<SignatureRun>& runs);
 
 }  // namespace ensyn::driver::report

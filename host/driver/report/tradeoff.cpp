@@ -146,11 +146,12 @@ Figure figure2(const std::vector<Curve>& curves, const Reference& reference) {
       "fig2",
       "Figure 2: accuracy and noise against the weight of the reliability cost",
       "Above, test accuracy with one draw of the weights per minibatch; below, the root mean square of "
-      "sigma over the weights; columns are the exponents rho of the cost c * sum sigma^-rho. Open "
-      "markers are the published networks. Shaded: 95 % interval of the mean over seeds, where there "
+      "sigma over the weights; columns are the exponents rho of the cost c * sum sigma^-rho. Shaded: 95 % "
+      "interval of the mean over seeds, where there "
       "is more than one.",
       exponents(curves).size(),
       {}};
+  if (reference.tradeoff) figure.caption += " Open markers are the published networks.";
   const Row row(curves, reference);
   const Axis c{"cost weight c", true};
   row.add(figure, "a", c, kAccuracy, kC, &CurvePoint::accuracy, kPublishedC, kPublishedAccuracy);
@@ -223,7 +224,7 @@ Published published(const Reference& reference, double rho, const std::string& n
   return result;
 }
 
-Section tradeoff_section(const std::vector<Run>& runs, const Reference& reference) {
+Section tradeoff_section(const std::vector<Run>& runs, const Reference& given) {
   Section section{"Accuracy against reliability (figures 2 and 3)", {}, {}, {}, {}};
   const std::vector<Run> sweeps = with_file(runs, "sweep.csv");
   if (sweeps.empty()) {
@@ -237,6 +238,9 @@ Section tradeoff_section(const std::vector<Run>& runs, const Reference& referenc
                        {"fig3", "sweep.csv holds no network yet"}};
     return section;
   }
+  const bool beside_published = std::ranges::all_of(sweeps, is_on_mnist);
+  const Reference reference = beside_published ? given : Reference();
+  section.findings = tradeoff_findings(curves);
   const std::string note = departure_note(sweeps);
   if (!note.empty()) section.paragraphs.push_back(note);
   section.figures = {figure2(curves, reference), figure3(curves, reference)};
@@ -246,7 +250,7 @@ Section tradeoff_section(const std::vector<Run>& runs, const Reference& referenc
          "the number of weights is not known: the data set is none of ensyn's own and no "
          "network is homogeneous"});
   }
-  section.tables = tradeoff_tables(curves, reference);
+  section.tables = tradeoff_tables(curves, reference, beside_published);
   return section;
 }
 

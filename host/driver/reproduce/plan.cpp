@@ -232,7 +232,7 @@ std::string command_text(const PlannedRun& run, const std::filesystem::path& out
   std::string text = "ensyn " + run.command;
   for (const auto& [key, value] : run.settings)
     text += " " + (value.empty() ? flag_name(key) : shell_flag(flag_name(key), value));
-  return text + " " + shell_flag("--out", (out / run.folder).string());
+  return text + " " + shell_flag("--out", (run.folder.empty() ? out : out / run.folder).string());
 }
 
 }  // namespace ensyn::driver

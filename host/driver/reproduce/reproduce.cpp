@@ -7,6 +7,7 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <streambuf>
 #include <string>
@@ -22,6 +23,7 @@
 #include "host/driver/report/report.h"
 #include "host/driver/reproduce/plan.h"
 #include "host/driver/settings/shared_settings.h"
+#include "host/driver/terminal/progress.h"
 #include "host/driver/terminal/verbose.h"
 #include "host/io/json_text.h"
 
@@ -33,12 +35,13 @@ using nlohmann::ordered_json;
 struct ReproduceFlags : CommonFlags {
   std::vector<std::string> figures;
   std::vector<Command> (*make_commands)() = nullptr;
+  bool plan_only = false;
 };
 
 const OptionTable& reproduce_options() {
   static const OptionTable table =
       joined({{{"scale", Kind::text, "NAME", "paper",
-                "paper, the paper's protocol, or quick: minutes, fewer epochs and weights of the cost"},
+                "paper, the paper's protocol, or quick: minutes, fewer steps and weights of the cost"},
                {"reference", Kind::text, "DIR", "",
                 "folder with the paper's numbers to draw beside; its experiments/ has what figure 6 needs"},
                {"seed", Kind::seed, "SEED", "0", "decides the noise and the initial weights"},
@@ -89,24 +92,46 @@ void execute(const PlannedRun& run, const std::filesystem::path& folder, const R
   command.run();
 }
 
-/// Training steps per second of the paper's network on this machine, all of it, measured for about a second.
-double measured_rate(const Dataset& train, const ExecutionConfig& execution) {
+/// How fast this machine gets through planned work: measured beforehand, and corrected by each run that is
+/// done.
+struct Pace {
+  double steps = 0, seconds = 0;
+
+  void add(double done, double took) {
+    steps += done;
+    seconds += took;
+  }
+  [[nodiscard]] bool is_known() const { return steps > 0 && seconds > 0; }
+  [[nodiscard]] double rate() const { return steps / seconds; }
+  /// `about 3 min 20 s left`; empty where nothing was measured.
+  [[nodiscard]] std::string left_text(double left) const {
+    return is_known() ? ", about " + duration_text(left / rate()) + " left" : "";
+  }
+};
+
+/// Trains four of the paper's networks at a time on all of this machine, for three seconds after the first
+/// steps, which begin slowly.
+Pace measured_pace(const Dataset& train, const ExecutionConfig& execution) {
   using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::duration<double> kLong(1.0);
+  constexpr std::chrono::duration<double> kLong(3.0);
   constexpr std::size_t kNetworks = 4;
   PopulationConfig config = paper_preset(2, 1);
   config.architecture.sizes = {train.feature_count(), 100, 100, train.classes()};
   config.members.resize(kNetworks, config.members.front());
   Population population(config, train, execution);
   announce(population);
-  const auto start = Clock::now();
-  std::uint64_t steps = 0;
+  std::optional<Clock::time_point> start;
+  std::uint64_t first = 0, last = 0;
   static_cast<void>(population.train(1'000'000, [&](const Progress& progress) {
-    steps = progress.step;
-    return Clock::now() - start < kLong;
+    last = progress.step;
+    if (!start) {
+      start = Clock::now();
+      first = last;
+    }
+    return Clock::now() - *start < kLong;
   }));
-  const std::chrono::duration<double> elapsed = Clock::now() - start;
-  return static_cast<double>(kNetworks * std::max<std::uint64_t>(steps, 1)) / elapsed.count();
+  const std::chrono::duration<double> elapsed = Clock::now() - start.value_or(Clock::now());
+  return {static_cast<double>(kNetworks * (last - first)), elapsed.count()};
 }
 
 struct Reproduction {
@@ -118,6 +143,12 @@ struct Reproduction {
   [[nodiscard]] bool complete(const PlannedRun& run) const {
     std::error_code ignored;
     return std::filesystem::exists(out / run.folder / "summary.json", ignored);
+  }
+  /// Of the runs that are not done, in steps.
+  [[nodiscard]] double work_left() const {
+    double steps = 0;
+    for (const PlannedRun& run : runs) steps += complete(run) ? 0 : run.steps;
+    return steps;
   }
 };
 
@@ -158,23 +189,51 @@ void claim(const Reproduction& reproduction, const TrainTest& data) {
   write_json(file, with_digests(config, data));
 }
 
-/// The plan, and an honest guess of how long it takes.
-std::string announcement(const Reproduction& reproduction, double rate) {
+std::string plan_text(const Reproduction& reproduction) {
   std::string text;
-  double steps = 0;
   for (const PlannedRun& run : reproduction.runs) {
-    const bool done = reproduction.complete(run);
-    if (!done) steps += run.steps;
-    text += (done ? "done  " : "run   ") + command_text(run, reproduction.out) + "\n";
+    text += (reproduction.complete(run) ? "done  " : "run   ") + command_text(run, reproduction.out) + "\n";
   }
+  return text;
+}
+
+/// An honest guess of how long it takes.
+std::string estimate_text(double work, const Pace& pace) {
+  if (!(work > 0) || !pace.is_known()) return "";
   // What a machine that is busy with nothing else needs; evaluation and files come on top of the steps.
-  const double seconds = 5 + steps / rate;
-  return text +
-         formatted(
-             "about %s here: %s training steps' worth of work at %s steps/s as measured now; longer when the "
-             "machine has other work, and less where runs were begun before\n",
-             duration_text(seconds).c_str(), grouped(static_cast<std::uint64_t>(steps)).c_str(),
-             grouped(static_cast<std::uint64_t>(rate)).c_str());
+  const double seconds = 5 + work / pace.rate();
+  return formatted(
+      "about %s here: %s training steps' worth of work at %s steps/s as measured now; longer when the "
+      "machine has other work, and less where runs were begun before\n",
+      duration_text(seconds).c_str(), grouped(static_cast<std::uint64_t>(work)).c_str(),
+      grouped(static_cast<std::uint64_t>(pace.rate())).c_str());
+}
+
+/// What to try when this is done: more data, then the paper's protocol, then another seed for bands.
+std::string next_command(const ReproduceFlags& flags, const Reproduction& reproduction) {
+  PlannedRun next{"reproduce", "", {}};
+  for (const std::string& figure : flags.figures) next.command += " " + figure;
+  const std::string dataset = reproduction.values.get<std::string>("dataset", "");
+  std::string other = "-paper";
+  const auto keep = [&](const char* key) {
+    for (const auto& one : reproduction.plan.common) {
+      if (one.first == key) next.settings.push_back(one);
+    }
+  };
+  if (reproduction.plan.scale == Scale::paper) {
+    const std::string seed = std::to_string(reproduction.values.get<std::uint64_t>("seed", 0) + 1);
+    next.settings = {{"scale", "paper"}, {"seed", seed}};
+    keep("data"), keep("dataset");
+    other = "-seed" + seed;
+  } else if (dataset == "digits") {
+    // 1,437 digits come nowhere in the paper's 50 epochs.
+    next.settings = {{"scale", "quick"}, {"dataset", "fashion-mnist"}};
+    other = "-fashion-mnist";
+  } else {
+    next.settings = {{"scale", "paper"}};
+    keep("data"), keep("dataset"), keep("seed");
+  }
+  return command_text(next, reproduction.out.string() + other);
 }
 
 Reproduction prepare(const ReproduceFlags& flags) {
@@ -199,40 +258,63 @@ Reproduction prepare(const ReproduceFlags& flags) {
   return reproduction;
 }
 
+/// Runs one of the plan's commands under a heading that says which it is and what is left.
+void execute_and_tell(const Reproduction& reproduction, const PlannedRun& run, const ReproduceFlags& flags,
+                      Pace& pace) {
+  const std::string left = pace.left_text(reproduction.work_left());
+  const auto start = std::chrono::steady_clock::now();
+  {
+    const auto number = static_cast<std::size_t>(&run - reproduction.runs.data()) + 1;
+    const LineHeading heading(
+        !flags.quiet, formatted("%zu/%zu %s", number, reproduction.runs.size(), run.folder.c_str()) + left);
+    execute(run, reproduction.out / run.folder, flags);
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  pace.add(run.steps, elapsed.count());
+  if (!flags.prints_text()) return;
+  const double work = reproduction.work_left();
+  std::cout << formatted("%-12s", run.command.c_str()) << run.folder << ", " << duration_text(elapsed.count())
+            << (work > 0 ? pace.left_text(work) : "") << std::endl;
+}
+
 void reproduce(const ReproduceFlags& flags) {
   Reproduction reproduction = prepare(flags);
   const ExecutionConfig execution = execution_config(reproduction.values);
   static_cast<void>(plan(flags.figures, reproduction.plan));  // refuses unknown figures before data are read
-  const FolderLock lock(reproduction.out);
+  // The folder is made, and locked, only where something is to be written.
+  std::optional<FolderLock> lock;
+  if (!flags.plan_only) lock.emplace(reproduction.out);
   const TrainTest data = load_data(data_choice(reproduction.values));
   reproduction.plan.train_examples = data.train.size();
   reproduction.plan.test_examples = data.test.size();
   reproduction.runs = plan(flags.figures, reproduction.plan);
+  if (flags.plan_only) {
+    std::cout << plan_text(reproduction);
+    return;
+  }
   claim(reproduction, data);
   const report::Gnuplot gnuplot;
+  Pace pace;
   if (flags.prints_text()) {
     if (!gnuplot.usable()) std::cout << gnuplot.problem() << "; the runs and tables are made all the same\n";
-    std::cout << announcement(reproduction, measured_rate(data.train, execution)) << std::flush;
+    std::cout << plan_text(reproduction) << std::flush;
+    if (reproduction.work_left() > 0) pace = measured_pace(data.train, execution);
+    std::cout << estimate_text(reproduction.work_left(), pace) << std::flush;
   }
   report::ReportSettings settings{{}, optional_path(reproduction.values, "reference"), reproduction.out};
   for (const PlannedRun& run : reproduction.runs) {
-    const auto folder = reproduction.out / run.folder;
-    settings.folders.push_back(folder);
-    if (reproduction.complete(run)) continue;
-    const auto start = std::chrono::steady_clock::now();
-    execute(run, folder, flags);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (flags.prints_text()) {
-      std::cout << formatted("%-12s", run.command.c_str()) << run.folder << ", "
-                << duration_text(elapsed.count()) << std::endl;
-    }
+    settings.folders.push_back(reproduction.out / run.folder);
+    if (!reproduction.complete(run)) execute_and_tell(reproduction, run, flags, pace);
   }
   const report::ReportResult result = report::make_report(settings);
   if (flags.json)
     std::cout << report::to_json(result, reproduction.out)
                      .dump(2, ' ', false, ordered_json::error_handler_t::replace)
               << '\n';
-  if (flags.prints_text()) std::cout << report::to_text(result, reproduction.out);
+  if (flags.prints_text()) {
+    std::cout << report::to_text(result, reproduction.out) << "next        "
+              << next_command(flags, reproduction) << '\n';
+  }
   std::cout.flush();
   result.require_whole("runs and tables are in " + reproduction.out.string());
 }
@@ -246,7 +328,7 @@ Command reproduce_command(std::vector<Command> (*make_commands)()) {
           "the paper's figures from data to report: trains, measures, draws",
           reproduce_options(),
           *flags,
-          {},
+          {{"--plan", &flags->plan_only, "print the commands that it would run, and run none"}},
           std::nullopt,
           [flags] { reproduce(*flags); },
           Arguments{"FIGURE", &flags->figures, "fig2, fig3, fig5, fig7, or all"}};

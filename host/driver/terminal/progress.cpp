@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "host/driver/files/text.h"
 
@@ -18,6 +19,17 @@ std::size_t terminal_width() {
   return known ? size.ws_col : 80;
 }
 
+std::string& heading() {
+  static std::string text;
+  return text;
+}
+
+/// Rewrites the line, as much of it as fits.
+void rewrite(std::string text) {
+  text.resize(std::min(text.size(), terminal_width() - 1));
+  std::cerr << "\r\033[K" << text << std::flush;
+}
+
 }  // namespace
 
 TerminalLine::TerminalLine(bool wanted) : visible_(wanted && isatty(STDERR_FILENO) != 0) {}
@@ -27,13 +39,23 @@ TerminalLine::~TerminalLine() {
 }
 
 void TerminalLine::show(std::string text) {
-  if (!visible_) return;
-  text.resize(std::min(text.size(), terminal_width() - 1));
-  std::cerr << "\r\033[K" << text << std::flush;
+  if (visible_) rewrite(heading().empty() ? std::move(text) : heading() + ": " + text);
 }
 
 void TerminalLine::clear() {
-  if (visible_) std::cerr << "\r\033[K" << std::flush;
+  if (visible_) rewrite(heading());
+}
+
+LineHeading::LineHeading(bool wanted, std::string text) : visible_(wanted && isatty(STDERR_FILENO) != 0) {
+  if (!visible_) return;
+  heading() = std::move(text);
+  rewrite(heading());
+}
+
+LineHeading::~LineHeading() {
+  if (!visible_) return;
+  heading().clear();
+  rewrite("");
 }
 
 ProgressLine::ProgressLine(bool wanted, int epochs, std::uint64_t first_step)

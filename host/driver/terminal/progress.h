@@ -27,6 +27,19 @@ class TerminalLine {
   bool visible_;
 };
 
+/// While it lives, what a TerminalLine shows begins with its text, and the text alone stands where there is
+/// no line: for a command that runs others.
+class LineHeading {
+ public:
+  LineHeading(bool wanted, std::string text);
+  ~LineHeading();
+  LineHeading(const LineHeading&) = delete;
+  LineHeading& operator=(const LineHeading&) = delete;
+
+ private:
+  bool visible_;
+};
+
 /// The line of one network's training.
 class ProgressLine {
  public:
