@@ -122,8 +122,8 @@ struct Reproduction {
 };
 
 /// Keys that are passed on to the runs as they were given.
-constexpr std::array kPassedOn = {"data",    "dataset",         "seed",           "device", "device_index",
-                                  "threads", "instruction_set", "training_method"};
+constexpr std::array kPassedOn = {"data",         "dataset", "classes",         "seed",           "device",
+                                  "device_index", "threads", "instruction_set", "training_method"};
 
 std::string as_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
@@ -204,7 +204,8 @@ void reproduce(const ReproduceFlags& flags) {
   const ExecutionConfig execution = execution_config(reproduction.values);
   static_cast<void>(plan(flags.figures, reproduction.plan));  // refuses unknown figures before data are read
   const FolderLock lock(reproduction.out);
-  const TrainTest data = load_data(data_choice(reproduction.values));
+  DataChoice choice = data_choice(reproduction.values);
+  const TrainTest data = load_data(choice);
   reproduction.plan.train_examples = data.train.size();
   reproduction.plan.test_examples = data.test.size();
   reproduction.runs = plan(flags.figures, reproduction.plan);
