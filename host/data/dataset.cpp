@@ -49,7 +49,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kDefaultClasses = 10;
+constexpr int kNamedClasses = 10;  ///< of digits, MNIST and its kin
 constexpr int kMaxClasses = 256;
 constexpr Normalization kFashionMnist{255.0, 0.2860, 0.3530};
 
@@ -168,11 +168,12 @@ IdxPair read_idx_pair(const fs::path& images_file, const fs::path& labels_file) 
           static_cast<int>(width)};
 }
 
-/// `classes` 0: as many as the labels need, and at least ten.
+/// `classes` 0: as many as the labels need, and at least two.
 int classes_of(const IdxPair& pair, const fs::path& labels_file, int classes) {
   if (classes == 0) {
-    return std::max(kDefaultClasses, 1 + *std::max_element(pair.labels.begin(), pair.labels.end()));
+    return std::max(2, 1 + *std::max_element(pair.labels.begin(), pair.labels.end()));
   }
+  check_classes(classes, labels_file.string());
   check_labels(pair.labels, classes, labels_file.string());
   return classes;
 }
@@ -213,6 +214,15 @@ fs::path need_file(const fs::path& folder, const char* name) {
       ".gz; put the four IDX files (train and t10k, images and labels) there or name another folder");
 }
 
+void check_test_labels(std::span<const std::uint8_t> labels, int classes, const fs::path& file) {
+  const auto largest = std::max_element(labels.begin(), labels.end());
+  if (*largest < classes) return;
+  throw DataError(quote(file.string()) + ": example " + std::to_string(largest - labels.begin()) +
+                  " (counted from 0) has label " + std::to_string(*largest) + ", but the training set has " +
+                  std::to_string(classes) + " classes, labels from 0 to " + std::to_string(classes - 1) +
+                  "; ask for " + std::to_string(*largest + 1) + " classes, or correct the files");
+}
+
 TrainTest load_folder(const fs::path& folder, Normalization normalization, int classes,
                       const std::string& name) {
   std::error_code code;
@@ -225,7 +235,7 @@ TrainTest load_folder(const fs::path& folder, Normalization normalization, int c
   auto train = read_idx_pair(need_file(folder, kTrainImages), train_labels);
   auto test = read_idx_pair(test_images, test_labels);
   classes = classes_of(train, train_labels, classes);
-  classes_of(test, test_labels, classes);
+  check_test_labels(test.labels, classes, test_labels);
   if (train.shape != test.shape) {
     throw DataError(quote(test_images.string()) + ": its images are " + shape_text(test.shape) +
                     ", but those of the training set are " + shape_text(train.shape) +
@@ -258,7 +268,7 @@ TrainTest load_downloaded(const std::string& name, Normalization normalization, 
   for (const auto& folder : folders) {
     // A folder with some of the files is the one that was meant; what it lacks is then an error.
     if (has_any_file(folder)) {
-      return load_folder(folder, normalization, kDefaultClasses, name);
+      return load_folder(folder, normalization, kNamedClasses, name);
     }
   }
   throw IoError("data set " + name + " was not found; looked in " + looked + "; " + advice);
@@ -318,9 +328,6 @@ Dataset Dataset::from_targets(std::vector<float> features, std::vector<float> ta
 Dataset Dataset::from_idx(const fs::path& images, const fs::path& labels, Normalization normalization,
                           int classes) {
   auto pair = read_idx_pair(images, labels);
-  if (classes != 0 && (classes < 2 || classes > kMaxClasses)) {
-    fail(images.string(), "classes = " + std::to_string(classes) + ": it must be 0 or from 2 to 256");
-  }
   classes = classes_of(pair, labels, classes);
   return from_bytes(std::move(pair.features), std::move(pair.labels), pair.feature_count, classes,
                     normalization, images.string());
@@ -393,8 +400,8 @@ Dataset Dataset::subset(std::size_t first, std::size_t count) const {
   return Dataset(std::make_shared<Storage>(std::move(part)));
 }
 
-TrainTest load_idx_folder(const fs::path& folder, Normalization normalization) {
-  return load_folder(folder, normalization, 0, folder.string());
+TrainTest load_idx_folder(const fs::path& folder, Normalization normalization, int classes) {
+  return load_folder(folder, normalization, classes, folder.string());
 }
 
 TrainTest load_named_dataset(const std::string& name) {

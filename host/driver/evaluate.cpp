@@ -80,7 +80,7 @@ Population load_network(const std::filesystem::path& model, const EvaluateSettin
   return reseeded;
 }
 
-Dataset load_test_set(const EvaluateSettings& settings) {
+Dataset load_test_set(EvaluateSettings& settings) {
   if (!settings.data) throw ConfigError("no data to evaluate on: give --data DIR or --dataset NAME");
   return load_data(*settings.data).test;
 }
@@ -98,7 +98,7 @@ void evaluate(const EvaluateFlags& flags) {
   Values asked;
   flags.overlay(asked, evaluate_options());
   const std::filesystem::path model = model_file(flags.model);
-  const EvaluateSettings settings = resolve(asked, model);
+  EvaluateSettings settings = resolve(asked, model);
   const std::filesystem::path folder = settings.out.value_or(model.parent_path());
   // A training may go on in the model's folder, of which this file is no part.
   const FolderLock lock(folder, kEvaluation);

@@ -73,6 +73,7 @@ Request old_run(const Values& asked, const RunFolder& folder) {
   }
   Request request;
   request.values = read_config_file(folder.config(), train_options());
+  mark_early_classes(request.values);
   const ordered_json before = to_json(train_settings(request.values));
   request.values.overlay(asked);
   request.settings = train_settings(request.values);
@@ -198,10 +199,17 @@ class Training {
   std::chrono::duration<double> seconds_{0};
 };
 
+/// Whether sigma is twice or half of where it started, or further away.
+bool sigma_moved(const Population& population, const Energy& energy) {
+  const double ratio = energy.sigma_rms / population.config().members.front().sigma_init;
+  return !(ratio > 0.5 && ratio < 2);
+}
+
 ordered_json summary_json(const ordered_json& config, const Population& population, const Training& training,
                           const Evaluation& evaluation, const Energy& energy) {
   ordered_json summary = accuracy_json(evaluation);
   summary.update(energy_json(energy));
+  summary["sigma_moved"] = sigma_moved(population, energy);
   summary["steps"] = population.step();
   summary["steps_per_second"] = training.steps_per_second();
   summary["seconds"] = training.seconds();
@@ -211,6 +219,14 @@ ordered_json summary_json(const ordered_json& config, const Population& populati
   summary["seed"] = population.config().members.front().seed;
   summary["config"] = config;
   return summary;
+}
+
+std::string sigma_text(const Population& population, const Energy& energy) {
+  if (sigma_moved(population, energy)) return "";
+  return formatted(
+             "%-12ssigma hardly left its start, %.4g: where it should, give more --epochs, a larger --lr or ",
+             "note", population.config().members.front().sigma_init) +
+         "--sigma-init, or --preset digits for data as small as these\n";
 }
 
 std::string summary_text(const TrainSettings& settings, const TrainTest& data, const Population& population,
@@ -262,7 +278,7 @@ void train(const TrainFlags& flags) {
   if (flags.json) std::cout << summary.dump(2) << '\n';
   if (flags.prints_text()) {
     std::cout << summary_text(settings, data, population, training) << results_text(evaluation, energy)
-              << formatted("%-12s", "files") << folder.path.string()
+              << sigma_text(population, energy) << formatted("%-12s", "files") << folder.path.string()
               << "/ config.json, metrics.csv, summary.json, model.safetensors\n";
   }
 }

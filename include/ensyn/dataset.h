@@ -49,7 +49,7 @@ class ENSYN_API Dataset {
 
   /// Reads one pair of IDX files (images: unsigned bytes of 2 or more dimensions; labels: unsigned bytes of
   /// 1), plain or gzip whatever their names say.
-  /// \param classes number of classes, every label below it; 0 takes 10, or more where a label asks for more.
+  /// \param classes number of classes, every label below it; 0 takes the largest label + 1, and at least 2.
   /// \throws IoError when a file cannot be read, DataError when its content is not what IDX prescribes.
   static Dataset from_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
                           Normalization normalization = {}, int classes = 0);
@@ -89,9 +89,11 @@ struct TrainTest {
 };
 
 /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
-/// `t10k-labels-idx1-ubyte` from a folder, each plain or with `.gz`. \throws IoError, DataError
+/// `t10k-labels-idx1-ubyte` from a folder, each plain or with `.gz`.
+/// \param classes of both sets, every label below it; 0 takes the largest label of the training set + 1, and
+/// at least 2. \throws IoError; DataError, also where the test set has a label beyond the classes
 [[nodiscard]] ENSYN_API TrainTest load_idx_folder(const std::filesystem::path& folder,
-                                                  Normalization normalization = {});
+                                                  Normalization normalization = {}, int classes = 0);
 
 /// The built-in digits: 1,797 images of 8 x 8 (values 0..16) from UCI's optical recognition of handwritten
 /// digits (E. Alpaydin, C. Kaynak; CC BY 4.0), the first 1,437 for training and the last 360 for test.

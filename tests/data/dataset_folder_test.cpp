@@ -45,6 +45,13 @@ TEST(DatasetFolder, TrainAndTestHaveTheSameClasses) {
   put_set(folder.path());
   put(folder / "train-labels-idx1-ubyte", idx({3}, {0, 1, 12}));
   EXPECT_EQ(load_idx_folder(folder.path()).test.classes(), 13);
+  EXPECT_EQ(load_idx_folder(folder.path(), {}, 20).train.classes(), 20);
+  expect_error<DataError>([&] { (void)load_idx_folder(folder.path(), {}, 12); },
+                          {"train-labels-idx1-ubyte", "label 12", "0 to 11"});
+  put(folder / "train-labels-idx1-ubyte", idx({3}, {0, 1, 1}));
+  expect_error<DataError>([&] { (void)load_idx_folder(folder.path()); },
+                          {"t10k-labels-idx1-ubyte.gz", "label 4", "2 classes", "ask for 5"});
+  EXPECT_EQ(load_idx_folder(folder.path(), {}, 5).test.classes(), 5);
   put_set(folder.path());
   put(folder / "t10k-labels-idx1-ubyte.gz", idx({1}, {10}));
   expect_error<DataError>([&] { (void)load_idx_folder(folder.path()); },

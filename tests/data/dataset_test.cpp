@@ -188,7 +188,9 @@ TEST_F(DatasetIdx, ReadsPlainAndGzipWhateverTheirNames) {
 
 TEST_F(DatasetIdx, NumberOfClasses) {
   const auto images = idx({2, 1}, {1, 2});
-  EXPECT_EQ(read(images, idx({2}, {0, 1})).classes(), 10);
+  EXPECT_EQ(read(images, idx({2}, {0, 0})).classes(), 2);
+  EXPECT_EQ(read(images, idx({2}, {0, 1})).classes(), 2);
+  EXPECT_EQ(read(images, idx({2}, {0, 2})).classes(), 3);
   EXPECT_EQ(read(images, idx({2}, {0, 46})).classes(), 47);
   EXPECT_EQ(read(images, idx({2}, {255, 0})).classes(), 256);
   EXPECT_EQ(read(images, idx({2}, {0, 1}), 2).classes(), 2);

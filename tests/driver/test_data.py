@@ -29,6 +29,67 @@ class OwnData(DriverTest):
         self.succeed("train", "--data", "packed", *TINY, "--quiet", "--out", "packed-run")
         self.assert_same_run("run", "packed-run")
 
+    def sizes(self, run):
+        header, _ = read_safetensors(self.folder / run / "model.safetensors")
+        return json.loads(header["__metadata__"]["config"])["architecture"]["sizes"]
+
+    def test_as_many_outputs_as_the_labels_ask(self):
+        write_idx_folder(self.folder / "three", classes=3)
+        small = ["--hidden", "4", "--epochs", "1", "--samples", "1", "--quiet"]
+        for command in ["train", "signatures"]:
+            for extra, outputs in [([], 3), (["--classes", "5"], 5)]:
+                run = f"{command}{outputs}"
+                self.succeed(command, "--data", "three", *small, *extra, "--out", run)
+                self.assertEqual((self.sizes(run), self.json(f"{run}/config.json")["classes"]), ([16, 4, outputs], outputs))
+                self.succeed("evaluate", run, "--quiet")
+                self.succeed(command, "--config", f"{run}/config.json", "--quiet", "--out", f"{run} again")
+                self.assertEqual(self.sizes(f"{run} again"), [16, 4, outputs])
+        self.succeed("train", "--resume", "--epochs", "2", "--quiet", "--out", "train3")
+        sweep = ["sweep", "--data", "three", *small, "--c", "0.1,1", "--out", "grid"]
+        self.succeed(*sweep)
+        self.assertEqual(self.json("grid/config.json")["classes"], 3)
+        self.succeed(*sweep)
+        self.succeed("bayes", "--data", "three", "--hidden", "4", "--epochs", "1", "--rho", "2", "--quiet", "--out", "bayes")
+        self.assertEqual(self.json("bayes/config.json")["classes"], 3)
+        self.refuse(["train-labels", "label 3", "0 to 2"], extra=["--classes", "3"])
+        for value in ["1", "257", "many"]:
+            self.refuse("--classes", 2, ["--classes", value])
+        self.fail_with(2, ["--classes", "--data", "digits"], "train", "--dataset", "digits", "--classes", "10")
+
+    def test_test_labels_beyond_the_training_classes(self):
+        write_idx_folder(self.folder / "three", classes=3)
+        for name in ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]:
+            (self.folder / "three" / name).write_bytes((self.data / name).read_bytes())
+        self.fail_with(3, ["t10k-labels", "label 9", "3 classes", "10 classes"], "train", "--data", "three", *TINY)
+        self.succeed("train", "--data", "three", "--classes", "10", *TINY, "--quiet")
+        write_idx_folder(self.folder / "few", classes=3)
+        self.succeed("train", "--data", "few", *TINY, "--quiet", "--out", "few-run")
+        self.fail_with(3, ["10 classes", "3 outputs"], "evaluate", "few-run", "--data", "data")
+
+    def test_runs_of_early_versions_keep_their_ten_classes(self):
+        """Which gave ten outputs to data of fewer classes, and did not say so in config.json."""
+        write_idx_folder(self.folder / "three", classes=3)
+        small = ["--data", "three", "--hidden", "4", "--samples", "1", "--quiet"]
+
+        def forget(name):
+            content = self.json(name)
+            self.assertEqual(content.pop("classes"), 10)
+            self.write(name, content)
+
+        self.succeed("train", *small, "--classes", "10", "--epochs", "1", "--out", "run")
+        self.succeed("sweep", *small, "--classes", "10", "--epochs", "1", "--c", "0.1,1", "--out", "grid")
+        for name in ["run/config.json", "grid/config.json"]:
+            forget(name)
+        self.succeed("train", "--config", "run/config.json", "--quiet", "--out", "again")
+        self.assert_same_run("run", "again")
+        self.succeed("evaluate", "run", "--quiet")
+        self.succeed("signatures", "--model", "run", "--quiet", "--out", "measured")
+        self.succeed("train", "--resume", "--epochs", "2", "--quiet", "--out", "run")
+        self.assertEqual((self.sizes("run"), self.json("run/config.json")["classes"]), ([16, 4, 10], 10))
+        self.succeed("sweep", *small, "--epochs", "1", "--c", "0.1,1", "--out", "grid")
+        self.succeed("train", "--config", "run/config.json", "--data", "three", "--quiet", "--out", "new")
+        self.assertEqual(self.sizes("new"), [16, 4, 3])
+
     def test_missing(self):
         (self.data / LABELS).unlink()
         self.refuse(LABELS)

@@ -302,6 +302,35 @@ class Usage(DriverTest):
         self.succeed("train", "--config", "a.json", "--quiet", "--lr", "1e-3", "--out", "c", "--objective", "variational")
         self.assertNotIn("rho", self.json("c/config.json"))
 
+    def test_presets(self):
+        small = ["--dataset", "digits", "--hidden", "none", "--samples", "1", "--quiet"]
+        digits = {"lr": 1e-2, "sigma_init": 0.05, "epochs": 60}
+        for command in ["train", "sweep", "signatures"]:
+            with self.subTest(command):
+                self.succeed(command, *small, "--preset", "digits", "--limit-train", "40", "--out", f"{command} digits")
+                config = self.json(f"{command} digits/config.json")
+                wanted = {**digits, "lr": [1e-2]} if command == "sweep" else digits
+                self.assertEqual({key: config[key] for key in digits}, wanted)
+                self.assertNotIn("preset", config)
+        self.write("a.json", {"preset": "digits", "lr": 0.5, "epochs": 1})
+        self.succeed("train", *small, "--config", "a.json", "--epochs", "2", "--sigma-init", "0.1", "--lr", "1e-3", "--out", "b")
+        self.succeed("train", *small, "--config", "a.json", "--lr", "1e-3", "--out", "c")
+        told = [self.json(f"{run}/config.json") for run in "bc"]
+        self.assertEqual([[one[key] for key in digits] for one in told], [[1e-3, 0.1, 2], [1e-3, 0.05, 1]])
+        self.succeed("train", *small, "--preset", "paper", "--epochs", "1", "--out", "paper")
+        self.assertEqual(self.json("paper/config.json")["lr"], 1e-4)
+        self.fail_with(2, ["--preset", "letters", "paper or digits"], "train", *small, "--preset", "letters")
+
+    def test_sigma_that_hardly_moved_is_said(self):
+        small = ["--dataset", "digits", "--hidden", "16", "--samples", "1"]
+        text = self.succeed("train", *small, "--epochs", "2", "--out", "still")
+        self.assertIs(self.json("still/summary.json")["sigma_moved"], False)
+        for word in ["sigma hardly left its start, 0.0001", "--epochs", "--lr", "--sigma-init", "--preset digits"]:
+            self.assertIn(word, text)
+        text = self.succeed("train", *small, "--preset", "digits", "--out", "moved")
+        self.assertIs(self.json("moved/summary.json")["sigma_moved"], True)
+        self.assertNotIn("hardly", text)
+
     def test_fractions_travel(self):
         """A number in a file may be written as on the command line; what config.json says is the number."""
         small = ["--dataset", "digits", "--hidden", "none", "--epochs", "1", "--quiet"]

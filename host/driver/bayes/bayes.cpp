@@ -73,7 +73,7 @@ struct Outcome {
   Table table;
 };
 
-Outcome run(const BayesSettings& settings, bool overwrite, bool show_progress) {
+Outcome run(BayesSettings settings, bool overwrite, bool show_progress) {
   const auto start = std::chrono::steady_clock::now();
   const FolderLock lock(settings.out);
   check_vacant(settings.out, overwrite);

@@ -153,8 +153,8 @@ struct Reproduction {
 };
 
 /// Keys that are passed on to the runs as they were given.
-constexpr std::array kPassedOn = {"data",    "dataset",         "seed",           "device", "device_index",
-                                  "threads", "instruction_set", "training_method"};
+constexpr std::array kPassedOn = {"data",         "dataset", "classes",         "seed",           "device",
+                                  "device_index", "threads", "instruction_set", "training_method"};
 
 std::string as_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
@@ -284,7 +284,8 @@ void reproduce(const ReproduceFlags& flags) {
   // The folder is made, and locked, only where something is to be written.
   std::optional<FolderLock> lock;
   if (!flags.plan_only) lock.emplace(reproduction.out);
-  const TrainTest data = load_data(data_choice(reproduction.values));
+  DataChoice choice = data_choice(reproduction.values);
+  const TrainTest data = load_data(choice);
   reproduction.plan.train_examples = data.train.size();
   reproduction.plan.test_examples = data.test.size();
   reproduction.runs = plan(flags.figures, reproduction.plan);

@@ -21,10 +21,12 @@ struct CommonFlags {
   bool verbose = false;
 
   [[nodiscard]] bool prints_text() const { return !quiet && !json; }
-  /// Puts --config's file and then the command line over `values`. \throws ConfigError
+  /// Puts --config's file and then the command line over `values`, and what a preset says under them. \throws
+  /// ConfigError
   void overlay(Values& values, const OptionTable& table) const {
     if (!config_file.empty()) values.overlay(read_config_file(config_file, table));
     values.overlay(given);
+    values.apply_preset(table);
   }
 };
 

@@ -259,8 +259,20 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kReplaces = 
     {"prior", {"prior_sigma", "prior_scale"}},
     {"prior_scale", {"prior_sigma"}},
     {"prior_sigma", {"prior", "prior_scale"}},
-    {"data", {"dataset"}},
-    {"dataset", {"data"}},
+    {"data", {"dataset", "classes", kEarlyClasses}},
+    {"dataset", {"data", "classes", kEarlyClasses}},
+    {"classes", {kEarlyClasses}},
+};
+
+/// Settings that suit a data set. The paper's are the defaults. In the few steps that the digits make, sigma
+/// would not get far from the paper's start at the paper's learning rate.
+struct Preset {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> values;
+};
+const std::vector<Preset> kPresets = {
+    {"paper", {}},
+    {"digits", {{"lr", "1e-2"}, {"sigma_init", "0.05"}, {"epochs", "60"}}},
 };
 
 /// What a config.json says besides settings; read where it matters.
@@ -315,10 +327,29 @@ void Values::overlay(const Values& over) {
   for (const auto& [key, entry] : over.entries_) entries_[key] = entry;
 }
 
+void Values::apply_preset(const OptionTable& table) {
+  if (!has("preset")) return;
+  const auto preset = get<std::string>("preset", {});
+  const auto found = std::ranges::find(kPresets, preset, &Preset::name);
+  if (found == kPresets.end()) {
+    throw ConfigError(origin("preset") + " is '" + preset + "': use paper or digits");
+  }
+  for (const auto& [key, word] : found->values) {
+    const auto option = std::ranges::find(table, key, &Option::key);
+    if (option == table.end() || has(key)) continue;
+    set(key, from_command_line(*option, {word}), origin("preset") + " " + preset);
+  }
+  drop("preset");
+}
+
 json from_command_line(const Option& option, const std::vector<std::string>& words) {
   return checked(
       option, [&] { return from_words(option, words); },
       flag_name(option.key) + " is '" + joined(words) + "': ");
+}
+
+void mark_early_classes(Values& values) {
+  if (values.has("data") && !values.has("classes")) values.set(kEarlyClasses, true, "a run's config.json");
 }
 
 Values read_config_file(const std::filesystem::path& file, const OptionTable& table) {
@@ -340,6 +371,8 @@ Values read_config_file(const std::filesystem::path& file, const OptionTable& ta
                        origin + " is " + value.dump(-1, ' ', false, json::error_handler_t::replace) + ": "),
                origin);
   }
+  // What has a digest was written by a command.
+  if (content.contains(kTrainDigest)) mark_early_classes(values);
   return values;
 }
 

@@ -82,11 +82,21 @@ class Values {
   /// number of vesicles.
   void overlay(const Values& over);
 
+  /// Replaces a `preset` by the values that it stands for, where they are not given otherwise.
+  /// \param table of the command, which says what kind each is \throws ConfigError on an unknown name
+  void apply_preset(const OptionTable& table);
+
  private:
   /// The value, and its origin.
   using Entry = std::pair<nlohmann::json, std::string>;
   std::map<std::string, Entry> entries_;
 };
+
+/// Set, to true, among the values of a config.json of a data folder from before `classes` were noted there;
+/// see DataChoice::early_classes. It is no option.
+inline constexpr const char* kEarlyClasses = "early_classes";
+/// Sets it where values that are known to be of such a file, with or without digests, lack `classes`.
+void mark_early_classes(Values& values);
 
 /// The value that the words after a flag stand for; one word, unless the option is a list of costs.
 /// \throws ConfigError when it is not what the option asks for.

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "ensyn/ops.h"
 #include "host/driver/settings/shared_settings.h"
 
 namespace ensyn::driver {
@@ -27,6 +28,8 @@ OptionTable data_options(const std::string& fallback) {
   return {
       {"data", Kind::text, "DIR", "", "folder of IDX files with MNIST's names, plain or .gz"},
       {"dataset", Kind::text, "NAME", fallback, "mnist, fashion-mnist or digits (built in)"},
+      {"classes", Kind::whole, "N", "as the training labels ask",
+       "of --data: outputs of the network, the largest label + 1 or more", 2, false, ops::kMaxClasses},
   };
 }
 
@@ -87,6 +90,8 @@ OptionTable network_options() {
 OptionTable schedule_options() {
   const PopulationConfig population;
   return {
+      {"preset", Kind::text, "NAME", "paper",
+       "what other flags are by default: paper, or digits (--lr 1e-2 --sigma-init 0.05 --epochs 60)"},
       {"epochs", Kind::whole, "N", "50", "passes over the training set", 1},
       {"batch", Kind::whole, "N", std::to_string(population.batch), "examples per minibatch", 1},
       {"lr", Kind::real, "RATE", text(AdamConfig{}.learning_rate), "Adam's learning rate", 0, true},
@@ -122,6 +127,12 @@ DataChoice data_choice(const Values& values) {
   DataChoice choice;
   choice.folder = optional_path(values, "data");
   choice.name = values.get("dataset", choice.name);
+  choice.classes = optional_whole(values, "classes");
+  if (choice.classes && !choice.folder) {
+    throw ConfigError(values.origin("classes") + " has a meaning with --data alone: " + choice.name +
+                      " has its own classes; leave it out");
+  }
+  choice.early_classes = values.get(kEarlyClasses, false) && !choice.classes;
   choice.limit_train = optional_whole(values, "limit_train");
   choice.limit_test = optional_whole(values, "limit_test");
   choice.name_flag = values.origin("dataset");
@@ -276,10 +287,22 @@ const OptionTable& info_options() {
   return table;
 }
 
-TrainTest load_data(const DataChoice& choice) {
+namespace {
+
+/// The folder of a choice. \throws as load_idx_folder
+TrainTest load_folder(const DataChoice& choice) {
+  constexpr int kEarlyClassCount = 10;
+  TrainTest data = load_idx_folder(*choice.folder, {}, choice.classes.value_or(0));
+  if (!choice.early_classes || data.train.classes() >= kEarlyClassCount) return data;
+  return load_idx_folder(*choice.folder, {}, kEarlyClassCount);
+}
+
+}  // namespace
+
+TrainTest load_data(DataChoice& choice) {
   const auto read = [&] {
     try {
-      return choice.folder ? load_idx_folder(*choice.folder) : load_named_dataset(choice.name);
+      return choice.folder ? load_folder(choice) : load_named_dataset(choice.name);
     } catch (const IoError& error) {
       throw DataError(error.what());
     } catch (const ConfigError& error) {
@@ -287,6 +310,7 @@ TrainTest load_data(const DataChoice& choice) {
     }
   };
   const TrainTest all = read();
+  if (choice.folder) choice.classes = all.train.classes();
   return {limited(all.train, choice.limit_train, choice.train_flag),
           limited(all.test, choice.limit_test, choice.test_flag)};
 }
@@ -330,6 +354,7 @@ void complete(TrainSettings& settings, const Values& values, const Dataset& trai
 void put_data(nlohmann::ordered_json& config, const DataChoice& data) {
   if (data.folder) {
     config["data"] = absolute_path(*data.folder);
+    if (data.classes) config["classes"] = *data.classes;
   } else {
     config["dataset"] = data.name;
   }

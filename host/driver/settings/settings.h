@@ -19,13 +19,17 @@ namespace ensyn::driver {
 struct DataChoice {
   std::optional<std::filesystem::path> folder;
   std::string name = "mnist";  ///< used when there is no folder
+  std::optional<int> classes;  ///< of a folder; as many as its training labels ask for where there are none
+  /// Whether the folder was read by an early version, which took ten classes even where the labels ask for
+  /// fewer, and did not note them in its config.json. Only where there are no `classes`.
+  bool early_classes = false;
   std::optional<int> limit_train, limit_test;
   std::string name_flag, train_flag, test_flag;  ///< where the above came from, for messages
 };
 
-/// The data, cut to the limits. \throws ConfigError (unknown name, limit beyond the data), DataError (also
-/// when files are missing or unreadable)
-[[nodiscard]] TrainTest load_data(const DataChoice& choice);
+/// The data, cut to the limits; notes in `choice` the classes that a folder has. \throws ConfigError (unknown
+/// name, limit beyond the data), DataError (also when files are missing or unreadable)
+[[nodiscard]] TrainTest load_data(DataChoice& choice);
 
 inline constexpr const char* kTrainFolder = "ensyn-train";  ///< unless --out says otherwise
 

@@ -17,7 +17,7 @@ namespace ensyn::driver {
 inline constexpr int kMostPasses = 1'000'000;
 
 [[nodiscard]] OptionTable joined(std::initializer_list<OptionTable> parts);
-/// `data` and `dataset`. \param fallback the default as the help shows it
+/// `data`, `dataset` and `classes`. \param fallback the default as the help shows it
 [[nodiscard]] OptionTable data_options(const std::string& fallback);
 /// Architecture, costs, noise and objective of one network.
 [[nodiscard]] OptionTable network_options();

@@ -84,8 +84,9 @@ Values data_of_run(const std::filesystem::path& model) {
   Values result;
   const RunFolder folder{model.parent_path()};
   if (!std::filesystem::exists(folder.config())) return result;
-  const Values run = read_config_file(folder.config(), run_options());
-  for (const char* key : {"data", "dataset", "limit_train", "limit_test"}) {
+  Values run = read_config_file(folder.config(), run_options());
+  mark_early_classes(run);
+  for (const char* key : {"data", "dataset", "classes", kEarlyClasses, "limit_train", "limit_test"}) {
     if (run.has(key)) result.set(key, run.get(key, json()), run.origin(key));
   }
   return result;

@@ -169,7 +169,7 @@ void signatures(const OverwriteFlags& flags) {
 
 }  // namespace
 
-SignatureRun run_signatures(const SignatureSettings& settings, bool show_progress) {
+SignatureRun run_signatures(SignatureSettings settings, bool show_progress) {
   const InterruptGuard guard;
   if (settings.equilibrium) {
     settings.rounds.validate();

@@ -57,7 +57,7 @@ struct SignatureRun {              // NOLINT(bugprone-exception-escape)
 /// Trains (or loads), measures, and writes config.json, signatures.csv, the arrays, model.safetensors and
 /// summary.json into `out`, which must not hold a run. \param show_progress a line on a terminal
 /// \throws Error when interrupted, DivergenceError, and as the library's functions
-SignatureRun run_signatures(const SignatureSettings& settings, bool show_progress);
+SignatureRun run_signatures(SignatureSettings settings, bool show_progress);
 
 [[nodiscard]] Command signatures_command();
 

@@ -215,6 +215,7 @@ class Sweep {
 }  // namespace
 
 SweepReport run_sweep(SweepSettings settings, const SweepRun& run) {
+  if (!run.overwrite) SweepFolder{settings.base.out}.take_classes(settings.base.data);
   const TrainTest data = load_data(settings.base.data);
   complete(settings.base, settings.values, data.train);
   const std::unique_ptr<Ranks> alone = run.ranks == nullptr ? alone_rank() : nullptr;

@@ -49,6 +49,17 @@ void SweepFolder::check_command() const {
   throw ConfigError(path.string() + " holds a run of another command: choose another --out");
 }
 
+void SweepFolder::take_classes(DataChoice& data) const {
+  std::error_code ignored;
+  if (!data.folder || data.classes || !std::filesystem::exists(config(), ignored)) return;
+  const ordered_json before = read_json(config());
+  if (!before.contains("data")) return;
+  const auto classes = before.find("classes");
+  data.early_classes = classes == before.end();
+  // Ranks read this before or after the first of them has written it anew.
+  if (classes != before.end() && classes->is_number_integer()) data.classes = classes->get<int>();
+}
+
 void SweepFolder::check(const SweepSettings& settings, const TrainTest& data) const {
   std::error_code ignored;
   if (!std::filesystem::exists(config(), ignored)) {
@@ -57,7 +68,9 @@ void SweepFolder::check(const SweepSettings& settings, const TrainTest& data) co
                     "start anew with --overwrite, or choose another --out");
   }
   check_command();
-  const ordered_json before = read_json(config()), after = to_json(settings);
+  const ordered_json before = read_json(config());
+  ordered_json after = to_json(settings);
+  if (settings.base.data.early_classes) after.erase("classes");
   for (const char* key : {"version", "noise_contract"}) {
     const ordered_json was = before.value(key, ordered_json());
     const ordered_json& is = after[key];

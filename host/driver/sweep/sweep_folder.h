@@ -24,6 +24,9 @@ struct SweepFolder {
 
   /// Checks that the folder does not hold a run of another command. \throws ConfigError, DataError
   void check_command() const;
+  /// Gives data of a folder, where they lack `classes`, those that the sweep in this folder was begun with.
+  /// \throws DataError
+  void take_classes(DataChoice& data) const;
   /// Checks that what the folder holds, if anything, is a sweep that these settings and data go on with.
   /// \throws ConfigError that says what differs, DataError when it is of another version, of other data or
   /// damaged
