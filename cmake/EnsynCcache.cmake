@@ -4,13 +4,13 @@
 find_program(ENSYN_CCACHE_PROGRAM ccache)
 mark_as_advanced(ENSYN_CCACHE_PROGRAM)
 if(ENSYN_CCACHE AND ENSYN_CCACHE_PROGRAM)
-  # Paths below the sources are taken relative to them, so that checkouts in different folders share. The sloppiness is
-  # what ccache's manual asks for with precompiled headers.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
-               CCACHE_SLOPPINESS=pch_defines,time_macros ${ENSYN_CCACHE_PROGRAM})
+  # Paths below the sources are taken relative to them, so that checkouts in different folders share.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${ENSYN_CCACHE_PROGRAM})
   foreach(language CXX CUDA)
     if(NOT DEFINED CMAKE_${language}_COMPILER_LAUNCHER)
       set(CMAKE_${language}_COMPILER_LAUNCHER ${launcher})
     endif()
   endforeach()
+  # ccache has kept precompiled headers whose headers had changed, and without them it shares more.
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
 endif()

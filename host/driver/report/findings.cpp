@@ -34,12 +34,12 @@ std::string crossing_finding(const std::vector<Curve>& curves) {
     std::vector<std::string> kinds;
     for (; first != end; ++first) {
       const double place = crossing(*first, kLevel);
-      kinds.push_back(name_of(*first) + (std::isfinite(place) ? " " + significant(std::pow(10.0, place), 2)
-                                                              : std::string(" nowhere in the range of c")));
+      kinds.push_back((std::isfinite(place) ? significant(std::pow(10.0, place), 2) : "no c of the range") +
+                      " (" + name_of(*first) + ")");
     }
-    parts.push_back("rho = " + rho_text(std::prev(end)->rho) + ": " + joined(kinds, ", "));
+    parts.push_back(joined(kinds, " and ") + " for rho = " + rho_text(std::prev(end)->rho));
   }
-  return "Accuracy falls through " + fixed(kLevel, 0) + " % at c = (" + joined(parts, "; ") + ").";
+  return "Accuracy falls through " + fixed(kLevel, 0) + " % at c = " + joined(parts, ", ") + ".";
 }
 
 double plateau(const Curve& curve) {

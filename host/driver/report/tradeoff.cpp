@@ -171,6 +171,18 @@ void add_cost_lines(Figure& figure, std::size_t first, const std::vector<double>
   }
 }
 
+/// The paper's axis, or as far down as the curves go below it.
+Axis cost_axis(const char* label, const std::vector<Curve>& curves) {
+  constexpr double kLow = 0.3, kHigh = 300;
+  Axis axis{label, true, kLow, kHigh};
+  for (const Curve& curve : curves) {
+    for (const CurvePoint& point : curve.points) {
+      if (curve.published_cost(point) < kLow) axis.from.reset();
+    }
+  }
+  return axis;
+}
+
 bool has_true_cost(const std::vector<Curve>& curves) {
   return std::ranges::any_of(curves, [](const Curve& curve) {
     return std::ranges::any_of(curve.points, [](const CurvePoint& p) { return std::isfinite(p.cost.mean); });
@@ -198,11 +210,11 @@ Figure figure3(const std::vector<Curve>& curves, const Reference& reference) {
     add_cost_lines(figure, rho.size(), rho);
   }
   const auto at_rms = [](const Curve& curve, const CurvePoint& point) { return curve.published_cost(point); };
-  row.add(figure, has_true_cost(curves) ? "c" : "b", {"cost per synapse at RMS σ", true, 0.3, 300.0},
+  row.add(figure, has_true_cost(curves) ? "c" : "b", cost_axis("cost per synapse at RMS σ", curves),
           kAccuracy, at_rms, &CurvePoint::accuracy, kPublishedCost, kPublishedAccuracy);
   if (has_true_cost(curves)) {
     const auto true_cost = [](const Curve&, const CurvePoint& point) { return point.cost.mean; };
-    row.add(figure, "d", {"mean cost per synapse", true, 0.3, 300.0}, kAccuracy, true_cost,
+    row.add(figure, "d", cost_axis("mean cost per synapse", curves), kAccuracy, true_cost,
             &CurvePoint::accuracy, kPublishedMeanCost, kPublishedAccuracy);
   }
   return figure;

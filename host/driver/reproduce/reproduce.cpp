@@ -101,6 +101,13 @@ struct Pace {
     steps += done;
     seconds += took;
   }
+  /// Makes the measurement count like that much work done, lest a few short runs, which begin and end more
+  /// than they train, outweigh it.
+  void weigh(double work) {
+    if (!is_known()) return;
+    seconds *= work / steps;
+    steps = work;
+  }
   [[nodiscard]] bool is_known() const { return steps > 0 && seconds > 0; }
   [[nodiscard]] double rate() const { return steps / seconds; }
   /// `about 3 min 20 s left`; empty where nothing was measured.
@@ -301,6 +308,8 @@ void reproduce(const ReproduceFlags& flags) {
     std::cout << plan_text(reproduction) << std::flush;
     if (reproduction.work_left() > 0) pace = measured_pace(data.train, execution);
     std::cout << estimate_text(reproduction.work_left(), pace) << std::flush;
+    constexpr double kTrust = 0.25;
+    pace.weigh(kTrust * reproduction.work_left());
   }
   report::ReportSettings settings{{}, optional_path(reproduction.values, "reference"), reproduction.out};
   for (const PlannedRun& run : reproduction.runs) {
