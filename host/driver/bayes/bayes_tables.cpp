@@ -14,8 +14,8 @@ namespace ensyn::driver {
 namespace {
 
 constexpr std::size_t kMostSynapses = 10000;
-constexpr Quantity kQuantities[] = {Quantity::hessian, Quantity::learning_rate, Quantity::input_rate,
-                                    Quantity::input_square};
+constexpr Quantity kPosteriorQuantities[] = {Quantity::hessian, Quantity::learning_rate, Quantity::input_rate,
+                                             Quantity::input_square};
 
 using Numbers = std::vector<double>;
 
@@ -101,7 +101,7 @@ void add_relations(Row& row, const Pair& pair, double rho) {
   row.add("spearman", main ? exact(main->spearman) : "");
   row.add("theory_slope", slopes.posterior);
   row.add_slope("posterior_slope", check ? &check->regression : nullptr);
-  for (const Quantity quantity : kQuantities) {
+  for (const Quantity quantity : kPosteriorQuantities) {
     const std::string column = std::string(name(quantity)) + "_slope";
     const auto found = relation(pair.energy, quantity);
     row.add_slope(column, found ? &found->log_log : nullptr);
