@@ -165,7 +165,7 @@ class Evaluate(DriverTest):
             result = json.loads(self.succeed("evaluate", model, "--samples", "2", "--json"))
             self.assertEqual(result, self.json("run/evaluation.json"))
             for key in SUMMARY_KEYS:
-                if key.startswith(("accuracy", "nll", "sigma", "reliability", "magnitude", "backend", "seed")):
+                if key.startswith(("accuracy", "nll", "sigma_rms", "reliability", "magnitude", "backend", "seed")):
                     self.assertEqual(result[key], summary[key], key)
             self.assertEqual((result["samples"], result["examples"], result["data"]), (2, 360, "digits"))
             for key in ["brier_mean", "ece_average", "predictive_entropy_sample", "mutual_information"]:
