@@ -10,8 +10,11 @@
 namespace ensyn::cpu {
 namespace {
 
-// About 20 microseconds: longer than the imbalance of a step, shorter than a time slice.
-constexpr int kSpins = 4000;
+// About 2 microseconds, which most waits within a step are shorter than.
+constexpr int kSpins = 400;
+// Then a few tens of microseconds, in which the processor is given to whoever else could use it, such as the
+// thread that is waited for, or another population of this process. It comes back at once where nobody could.
+constexpr int kYields = 100;
 
 inline void relax() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -35,6 +38,10 @@ void Barrier::wait() noexcept {
   for (int i = 0; i < kSpins; ++i) {
     if (round_.load(std::memory_order_acquire) != round) return;
     relax();
+  }
+  for (int i = 0; i < kYields; ++i) {
+    if (round_.load(std::memory_order_acquire) != round) return;
+    std::this_thread::yield();
   }
   round_.wait(round, std::memory_order_acquire);
 }

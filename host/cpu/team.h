@@ -13,8 +13,9 @@
 
 namespace ensyn::cpu {
 
-/// Meeting point of a fixed number of threads. Spins briefly, since steps are short, then sleeps, so that
-/// more threads than processors still make progress.
+/// Meeting point of a fixed number of threads. Spins briefly, since steps are short, then lets other
+/// threads run, then sleeps, so that more threads than processors, as of populations side by side, still make
+/// progress.
 class Barrier {
  public:
   explicit Barrier(int threads) noexcept : threads_(threads) {}

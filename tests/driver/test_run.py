@@ -8,7 +8,7 @@ import unittest
 from driver import SMALL, TRAIN_FILES, DriverTest, start, write_idx_folder
 
 SUMMARY_KEYS = """accuracy_sample accuracy_mean accuracy_average nll_sample nll_mean nll_average sigma_rms
-reliability_sum reliability_cost magnitude_cost prior_cost steps steps_per_second seconds device
+reliability_sum reliability_cost magnitude_cost prior_cost sigma_moved steps steps_per_second seconds device
 training_method backend seed config""".split()
 
 COLUMNS = """epoch step train_nll train_accuracy test_accuracy_sample test_accuracy_mean test_nll_sample
@@ -165,7 +165,7 @@ class Evaluate(DriverTest):
             result = json.loads(self.succeed("evaluate", model, "--samples", "2", "--json"))
             self.assertEqual(result, self.json("run/evaluation.json"))
             for key in SUMMARY_KEYS:
-                if key.startswith(("accuracy", "nll", "sigma", "reliability", "magnitude", "backend", "seed")):
+                if key.startswith(("accuracy", "nll", "sigma_rms", "reliability", "magnitude", "backend", "seed")):
                     self.assertEqual(result[key], summary[key], key)
             self.assertEqual((result["samples"], result["examples"], result["data"]), (2, 360, "digits"))
             for key in ["brier_mean", "ece_average", "predictive_entropy_sample", "mutual_information"]:
