@@ -31,6 +31,10 @@ is_there() {
     libboost-context-dev) has_header boost/context/fiber.hpp ;;
     libopenmpi-dev) has_command mpicxx ;;
     openmpi-bin) has_command mpirun ;;
+    fonts-dejavu-core) compgen -G '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' >/dev/null ;;
+    fonts-liberation) compgen -G '/usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf' >/dev/null ;;
+    python3-fonttools) python3 -c 'import fontTools' 2>/dev/null ;;
+    python3-pil) python3 -c 'import PIL' 2>/dev/null ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
     libclang-rt-*-dev) compgen -G "$(clang -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;;
     dataset-fashion-mnist)

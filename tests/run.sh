@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 need "${test_packages[@]}"
 want dataset-fashion-mnist gnuplot-nox libopenmpi-dev openmpi-bin
+want fonts-dejavu-core fonts-liberation python3-fonttools python3-pil # for the test of the figures' layout
 want_cuobjdump
 
 # shellcheck disable=SC2046

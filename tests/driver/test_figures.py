@@ -100,7 +100,8 @@ class Picture:
                     self.places.append((float(x), float(y)))
             if element.tag == SVG + "use":
                 place = re.match(rf"translate\({NUMBER},{NUMBER}\)", element.get("transform") or "")
-                self.places.append(tuple(map(float, place.groups())))
+                if place:  # and otherwise it defines a symbol by another
+                    self.places.append(tuple(map(float, place.groups())))
 
     def faults(self):
         """What is cut or overlaps, in words."""
