@@ -11,6 +11,7 @@
 #include "ensyn/error.h"
 #include "host/driver/bayes/bayes.h"
 #include "host/driver/commands.h"
+#include "host/driver/files/text.h"
 #include "host/driver/report/command.h"
 #include "host/driver/reproduce/reproduce.h"
 #include "host/driver/settings/command_line.h"
@@ -29,7 +30,8 @@ constexpr const char* kOutOfMemory =
 
 int fail(ExitCode code, std::string message) {
   std::ranges::replace(message, '\n', ' ');
-  std::cerr << "ensyn: " << message << std::endl;
+  // What it repeats of files and flags may hold characters that a terminal obeys.
+  std::cerr << "ensyn: " << legible(message) << std::endl;
   return code;
 }
 

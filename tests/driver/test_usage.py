@@ -263,6 +263,11 @@ class Usage(DriverTest):
         self.write("reference/paper_tradeoff.csv", table.replace(",sigma_rms", ""))
         self.fail_with(3, ["paper_tradeoff.csv", "line 2", "6 fields"], "report", "grid", "--reference", "reference")
 
+    def test_keys_that_a_terminal_would_obey(self):
+        self.write("odd.json", {"hidd\n\x1b[31m": 4})
+        message = self.fail_with(2, ["hidd", "odd.json", "is not a setting"], "train", "--config", "odd.json")
+        self.assertNotIn("\x1b", message)
+
     def test_json_that_would_overflow_the_stack(self):
         """Wherever JSON is read from a file; and its errors say where, and no word of the parser's."""
         self.succeed("sweep", *SMALL, "--quiet", "--epochs", "1", "--out", "grid")

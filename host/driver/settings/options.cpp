@@ -1,4 +1,5 @@
 #include "host/driver/settings/options.h"
+#include "host/base/message.h"
 
 #include <algorithm>
 #include <cmath>
@@ -279,7 +280,7 @@ const std::vector<Preset> kPresets = {
 const std::set<std::string> kNotes = {"command", "version", "noise_contract", kTrainDigest, kTestDigest};
 
 std::string in_file(const std::string& key, const std::filesystem::path& file) {
-  return "\"" + key + "\" in " + file.string();
+  return "\"" + printable(key) + "\" in " + printable(file.string());
 }
 
 /// \throws ConfigError when the file is not one JSON object without repeated keys
