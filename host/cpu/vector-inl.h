@@ -1,5 +1,5 @@
 // Vectors of the instruction set's width as numbers for formulas.inl. A source compiles these headers for one
-// instruction set (instruction_set-inl.h).
+// instruction set (instruction_set.inl).
 
 #pragma once
 

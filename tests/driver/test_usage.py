@@ -263,6 +263,29 @@ class Usage(DriverTest):
         self.write("reference/paper_tradeoff.csv", table.replace(",sigma_rms", ""))
         self.fail_with(3, ["paper_tradeoff.csv", "line 2", "6 fields"], "report", "grid", "--reference", "reference")
 
+    def test_widths_do_not_wrap_around(self):
+        for width in ["4294967304", "2147483648", "4294967296,4294967296"]:
+            self.fail_with(2, ["--hidden", width], "train", "--dataset", "digits", "--hidden", width, "--out", "wide")
+        self.fail_with(2, "--epochs", "train", "--dataset", "digits", "--epochs", "4294967297", "--out", "wide")
+        self.assertEqual(self.names(), [])
+
+    def test_a_configuration_without_name(self):
+        self.fail_with(2, "--config", "train", "--dataset", "digits", "--config", "", "--out", "out")
+
+    def test_what_is_refused_replaces_nothing(self):
+        run = ["signatures", *SMALL, "--epochs", "1", "--quiet", "--out", "out"]
+        self.succeed(*run)
+        before = {path.name: path.read_bytes() for path in (self.folder / "out").iterdir()}
+        for bad in [["--batch", "99999"], ["--limit-train", "5"]]:
+            self.fail_with(2, "batch", *run, "--overwrite", *bad)
+            self.assertEqual({path.name: path.read_bytes() for path in (self.folder / "out").iterdir()}, before)
+
+    def test_a_run_replaces_all_of_another_commands(self):
+        self.succeed("signatures", *SMALL, "--epochs", "1", "--quiet", "--out", "out")
+        (self.folder / "out/mine.csv").write_text("kept")
+        self.succeed("train", *SMALL, "--epochs", "1", "--quiet", "--overwrite", "--out", "out")
+        self.assertEqual(self.names("out"), ["config.json", "metrics.csv", "mine.csv", "model.safetensors", "summary.json"])
+
     def test_keys_that_a_terminal_would_obey(self):
         self.write("odd.json", {"hidd\n\x1b[31m": 4})
         message = self.fail_with(2, ["hidd", "odd.json", "is not a setting"], "train", "--config", "odd.json")

@@ -2,4 +2,4 @@
 #define ENSYN_SET HWY_AVX2
 #define ENSYN_REAL float
 #define ENSYN_SET_TABLE avx2_table
-#include "host/cpu/instruction_set-inl.h"
+#include "host/cpu/instruction_set.inl"

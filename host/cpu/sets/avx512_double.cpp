@@ -2,4 +2,4 @@
 #define ENSYN_SET HWY_AVX3
 #define ENSYN_REAL double
 #define ENSYN_SET_TABLE avx512_table
-#include "host/cpu/instruction_set-inl.h"
+#include "host/cpu/instruction_set.inl"

@@ -2,4 +2,4 @@
 #define ENSYN_SET HWY_EMU128
 #define ENSYN_REAL float
 #define ENSYN_SET_TABLE portable_table
-#include "host/cpu/instruction_set-inl.h"
+#include "host/cpu/instruction_set.inl"

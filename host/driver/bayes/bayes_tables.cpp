@@ -183,7 +183,7 @@ Table bayes_summary_table(const BayesSettings& settings, std::span<const BayesNe
       add_gaps(row, pair.energy, network.rho, s);
       add_evidence(row, evidence, variational);
       table.columns = row.columns;
-      table.rows.push_back(row.fields);
+      table.rows.emplace_back(row.fields);
     }
   }
   return table;

@@ -251,7 +251,7 @@ Table read_csv(const std::filesystem::path& file, Author author) {
   Table table{file.string(), {}, {}};
   Reader reader(table.source, {reinterpret_cast<const char*>(content.data()), content.size()}, author);
   const Line header = read_header(reader, table.source, author);
-  table.columns = header.fields;
+  table.columns.assign(header.fields.begin(), header.fields.end());
   const bool ends_in_comma =
       table.columns.size() > 1 && table.columns.back().empty() && !header.last_is_quoted;
   if (ends_in_comma) table.columns.pop_back();

@@ -26,6 +26,8 @@ struct Table {
   /// The fields of a line, and which line that was, so that a table that was filtered still names it.
   struct Row : std::vector<std::string> {
     using std::vector<std::string>::vector;
+    // Rows that are made and not read are vectors of fields.
+    // NOLINTNEXTLINE(google-explicit-constructor)
     Row(std::vector<std::string> fields) : std::vector<std::string>(std::move(fields)) {}
     std::size_t line = 0;  ///< where the row begins in its file, counted from 1; 0 when it is of no file
   };

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <regex>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "host/base/message.h"
 #include "host/driver/files/csv.h"
@@ -48,8 +50,20 @@ bool RunFolder::holds_run() const {
 }
 
 void RunFolder::remove_run() const {
-  for (const auto& file : {config(), summary(), metrics(), model()}) {
-    std::error_code error;
+  // Of whichever command it was: tables of one beside the settings of another would be taken for its own.
+  // With what a killed process may have left of write_file's temporary files.
+  static const std::regex pattern(
+      R"((config\.json|summary\.json|evaluation\.json|metrics\.csv|(model|equilibrium)\.safetensors|)"
+      R"((equilibrium\.)?layer[0-9]+\.[a-z_]+\.npy|)"
+      R"((sweep|sweep_bands|signatures|bayes|bayes_summary|regression|regression_data|biophysics|)"
+      R"(biophysics_histograms|experiments|experiments_points)\.csv)(\.tmp-.*)?)");
+  std::error_code error;
+  std::vector<std::filesystem::path> files;
+  if (std::filesystem::exists(config(), error)) files.push_back(config());
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    if (std::regex_match(entry.path().filename().string(), pattern)) files.push_back(entry.path());
+  }
+  for (const auto& file : files) {
     std::filesystem::remove(file, error);
     if (error) throw IoError("cannot remove " + file.string() + ": " + error.message());
   }

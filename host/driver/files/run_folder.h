@@ -27,8 +27,8 @@ struct RunFolder {
 
   /// Whether any of the four files is there.
   [[nodiscard]] bool holds_run() const;
-  /// Removes the four files; config.json first, so that what a kill leaves is no run that could be resumed.
-  /// \throws IoError
+  /// Removes what commands write into a run's folder; config.json first, so that what a kill leaves is no run
+  /// that could be resumed. \throws IoError
   void remove_run() const;
   void remove_leftovers() const { driver::remove_leftovers({config(), summary(), metrics(), model()}); }
 };

@@ -132,7 +132,8 @@ std::vector<std::vector<Tic>> candidates(const Range& range, bool logarithmic, c
   std::vector<std::vector<Tic>> result;
   if (!logarithmic) {
     const double most = std::clamp(room.length / (room.across ? 45 : 30), 3.0, 6.0);
-    for (double wanted = most; wanted >= 1.5; wanted -= 0.5) result.push_back(linear_tics(range, wanted));
+    const int halves = static_cast<int>(2 * (most - 1.5));
+    for (int i = 0; i <= halves; ++i) result.push_back(linear_tics(range, most - 0.5 * i));
     return result;
   }
   const double decades = std::log10(range.to / range.from);

@@ -40,8 +40,10 @@ struct Label {
   bool is_markup = false;
 
   Label() = default;
+  // NOLINTBEGIN(google-explicit-constructor): texts are labels.
   Label(std::string literal) : text(std::move(literal)) {}
   Label(const char* literal) : text(literal) {}
+  // NOLINTEND(google-explicit-constructor)
 };
 
 /// gnuplot's enhanced text, such as `σ^2`, in which `_ ^ { } @ & ~` have a meaning; never of text from

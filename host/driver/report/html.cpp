@@ -124,7 +124,7 @@ std::string to_html(const NumberTable& table) {
 
 std::string png_image(std::string_view bytes, const std::string& description, double width) {
   return formatted("<img width=\"%.0f\" alt=\"", width) + escaped(description) +
-         "\" src=\"data:image/png;base64," + base64(bytes) + "\">";
+         R"(" src="data:image/png;base64,)" + base64(bytes) + "\">";
 }
 
 std::string inline_svg(const std::string& svg) {

@@ -198,7 +198,8 @@ void Layout::place_legend() {
   const double left = (width_ - static_cast<double>(across) * legend_entry_ + kLegendSpace) / 2;
   for (std::size_t i = 0; i < legend_.size(); ++i) {
     const double x = left + static_cast<double>(i % across) * legend_entry_;
-    const double y = kEdge + (static_cast<double>(legend_rows_ - i / across) - 0.5) * kLegendRow;
+    const std::size_t row = i / across;
+    const double y = kEdge + (static_cast<double>(legend_rows_ - row) - 0.5) * kLegendRow;
     legend_[i].sample_at = {x + kSample / 2, y};
     legend_[i].label_at = {x + kSample + kLabelGap, y};
   }

@@ -218,7 +218,7 @@ NumberTable summary_table(const std::vector<Run>& runs, Notes& left_out) {
       "lower bound (ELBO) and the bound by reliability cost, nats",
       columns,
       {}};
-  table.columns.push_back("run");
+  table.columns.emplace_back("run");
   for (const Run& run : runs) {
     if (!run.holds("bayes_summary.csv")) continue;
     const Table summary = read_table(run.folder / "bayes_summary.csv", columns, left_out);

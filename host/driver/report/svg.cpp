@@ -23,6 +23,14 @@ std::string own_tag(std::string tag, const std::string& prefix) {
   return tag;
 }
 
+/// Text between tags, well-formed whatever it holds: gnuplot replaces `<` and `&`, but leaves `>` and what
+/// looks like a reference to a character.
+std::string own_text(std::string text) {
+  replace_all(text, ">", "&gt;");
+  replace_all(text, "&#", "&amp;#");
+  return text;
+}
+
 }  // namespace
 
 std::string own_svg(const std::string& drawn, const Figure& figure) {
@@ -31,7 +39,7 @@ std::string own_svg(const std::string& drawn, const Figure& figure) {
   for (std::size_t at = 0; at < drawn.size();) {
     const std::size_t tag = std::min(drawn.find('<', at), drawn.size());
     const std::size_t end = std::min(drawn.find('>', tag), drawn.size() - 1) + 1;
-    svg.append(drawn, at, tag - at);
+    svg += own_text(drawn.substr(at, tag - at));
     svg += own_tag(drawn.substr(tag, end - tag), figure.name + "-");
     at = end;
   }

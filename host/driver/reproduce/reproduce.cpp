@@ -220,7 +220,7 @@ std::string estimate_text(double work, const Pace& pace) {
 std::string next_command(const ReproduceFlags& flags, const Reproduction& reproduction) {
   PlannedRun next{"reproduce", "", {}};
   for (const std::string& figure : flags.figures) next.command += " " + figure;
-  const std::string dataset = reproduction.values.get<std::string>("dataset", "");
+  const auto dataset = reproduction.values.get<std::string>("dataset", "");
   std::string other = "-paper";
   const auto keep = [&](const char* key) {
     for (const auto& one : reproduction.plan.common) {

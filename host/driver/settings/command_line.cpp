@@ -68,7 +68,10 @@ void declare(CLI::App& parent, const Command& command, const OptionTable& swept)
   declare_options(app, command.options, command.flags.given, swept);
   app.add_option("--config", command.flags.config_file,
                  "JSON file of settings, flags' names with _ for -; flags go before it")
-      ->option_text("FILE");
+      ->option_text("FILE")
+      ->check([](const std::string& file) {
+        return file.empty() ? std::string("it must be a file's name, which is not empty") : std::string();
+      });
   app.add_flag("--quiet", command.flags.quiet, "no progress and no summary");
   app.add_flag("--json", command.flags.json,
                "the summary as JSON on standard output, and nothing else there");
@@ -104,6 +107,7 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error,
   const auto unknown = app.remaining();
   if (unknown.empty()) return "no command is given; see ensyn --help";
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const Command& command : commands) names.push_back(command.name);
   const auto meant = nearest(unknown.front(), names);
   return unknown.front() + " is no command" + (meant ? ": did you mean " + *meant + "?" : "") +

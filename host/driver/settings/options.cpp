@@ -63,7 +63,8 @@ bool is_whole(const json& value, double minimum) {
   if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::numeric_limits<int>::max())
     return false;
   const auto number = value.get<std::int64_t>();
-  return number >= std::numeric_limits<int>::min() && static_cast<double>(number) >= minimum;
+  return number >= std::numeric_limits<int>::min() && number <= std::numeric_limits<int>::max() &&
+         static_cast<double>(number) >= minimum;
 }
 
 bool is_whole_list(const json& value, double minimum) {

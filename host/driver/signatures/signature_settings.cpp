@@ -67,7 +67,7 @@ std::filesystem::path model_file(const std::filesystem::path& given) {
   std::error_code ignored;
   const RunFolder folder{given};
   const bool is_folder = std::filesystem::is_directory(given, ignored);
-  const std::filesystem::path model = is_folder ? folder.model() : given;
+  std::filesystem::path model = is_folder ? folder.model() : given;
   if (std::filesystem::exists(model, ignored)) return model;
   if (is_folder && std::filesystem::exists(folder.config(), ignored)) {
     const nlohmann::ordered_json config = read_json(folder.config());

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 #include <optional>
-#include <regex>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -109,7 +108,7 @@ void add_rows(Table& table, const std::string& protocol, const Signatures& signa
     const std::vector<double> ratios = fixed_point_ratios(layer, signatures.training_examples, network);
     for (const double q : {0.5, 0.05, 0.95})
       row.push_back(exact(ratios.empty() ? kNone : quantile(ratios, q)));
-    table.rows.push_back(std::move(row));
+    table.rows.emplace_back(std::move(row));
   }
 }
 
@@ -129,21 +128,6 @@ void write_arrays(const std::filesystem::path& folder, const std::string& prefix
     }
     write_npy(folder / (start + "input_rate.npy"), layer.input_rate, {inputs});
     write_npy(folder / (start + "input_square.npy"), layer.input_square, {inputs});
-  }
-}
-
-void remove_signatures(const std::filesystem::path& folder) {
-  // With what a killed process may have left of write_file's temporary files.
-  static const std::regex pattern(
-      R"(((equilibrium\.)?layer[0-9]+\.[a-z_]+\.npy|signatures\.csv|equilibrium\.safetensors)(\.tmp-.*)?)");
-  std::error_code error;
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (std::regex_match(entry.path().filename().string(), pattern)) files.push_back(entry.path());
-  }
-  for (const auto& file : files) {
-    std::filesystem::remove(file, error);
-    if (error) throw IoError("cannot remove " + file.string() + ": " + error.message());
   }
 }
 

@@ -16,13 +16,11 @@ namespace ensyn::driver {
 void add_rows(Table& table, const std::string& protocol, const Signatures& signatures,
               const NetworkConfig& network);
 
+/// The rows as lines for people.
+[[nodiscard]] std::string signature_text(const Table& table);
+
 /// Writes `PREFIXlayer1.sigma.npy` and its like: matrices outputs x inputs, rates per input.
 void write_arrays(const std::filesystem::path& folder, const std::string& prefix,
                   const Signatures& signatures);
-/// Removes the arrays and the table of an earlier run. \throws IoError
-void remove_signatures(const std::filesystem::path& folder);
-
-/// The rows as lines for people.
-[[nodiscard]] std::string signature_text(const Table& table);
 
 }  // namespace ensyn::driver

@@ -41,12 +41,16 @@ Population load(const SignatureSettings& settings, const Dataset& train) {
                   " networks: signatures takes one");
 }
 
-Population train(const SignatureSettings& settings, const TrainTest& data, bool show_progress) {
+Population untrained(const SignatureSettings& settings, const TrainTest& data) {
   TrainSettings complete_settings = settings.train;
   complete(complete_settings, Values(), data.train);
   Population network(complete_settings.population, data.train, settings.train.execution);
   announce(network);
   network.check_evaluation(data.test, settings.train.evaluation);
+  return network;
+}
+
+void train(Population& network, const SignatureSettings& settings, bool show_progress) {
   ProgressLine line(show_progress, settings.train.epochs, 0);
   const bool done = network.train(settings.train.epochs, [&](const Progress& progress) {
     line.show(progress);
@@ -54,7 +58,6 @@ Population train(const SignatureSettings& settings, const TrainTest& data, bool 
   });
   line.clear();
   if (!done) stop("at step " + grouped(network.step()));
-  return network;
 }
 
 ordered_json fixed_point_json(const Equilibrium& found) {
@@ -156,8 +159,6 @@ void signatures(const OverwriteFlags& flags) {
       throw ConfigError(folder.path.string() +
                         " already holds a run: replace it with --overwrite, or choose another --out");
     }
-    folder.remove_run();
-    folder.remove_leftovers();
   }
   const SignatureRun run = run_signatures(settings, !flags.quiet);
   if (flags.json) std::cout << run.summary.dump(2) << '\n';
@@ -177,11 +178,13 @@ SignatureRun run_signatures(SignatureSettings settings, bool show_progress) {
   }
   const TrainTest data = load_data(settings.train.data);
   const RunFolder folder{settings.train.out};
-  // Files change before the network trains: what cannot be written shows at once.
+  Population network = settings.model ? load(settings, data.train) : untrained(settings, data);
+  // Files change when all settings have proved good, but before the network trains: what cannot be written
+  // shows at once.
   create_folder(folder.path);
-  remove_signatures(folder.path);
+  folder.remove_run();
   write_json(folder.config(), to_json(settings));
-  Population network = settings.model ? load(settings, data.train) : train(settings, data, show_progress);
+  if (!settings.model) train(network, settings, show_progress);
   return Run(settings, data, network).finish();
 }
 

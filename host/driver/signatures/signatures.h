@@ -55,7 +55,7 @@ struct SignatureRun {              // NOLINT(bugprone-exception-escape)
 };
 
 /// Trains (or loads), measures, and writes config.json, signatures.csv, the arrays, model.safetensors and
-/// summary.json into `out`, which must not hold a run. \param show_progress a line on a terminal
+/// summary.json into `out`, in place of a run that it holds. \param show_progress a line on a terminal
 /// \throws Error when interrupted, DivergenceError, and as the library's functions
 SignatureRun run_signatures(SignatureSettings settings, bool show_progress);
 

@@ -44,7 +44,7 @@ Table sweep_bands(const SweepSettings& settings, const Grid& grid, const SweepFi
       }
       add_band(cells, values);
     }
-    table.rows.push_back(cells);
+    table.rows.emplace_back(cells);
   }
   return table;
 }

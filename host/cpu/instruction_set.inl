@@ -13,7 +13,7 @@
 
 // Must come before the guard: it counts the passes.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "host/cpu/instruction_set-inl.h"
+#define HWY_TARGET_INCLUDE "host/cpu/instruction_set.inl"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
