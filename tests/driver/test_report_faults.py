@@ -9,7 +9,8 @@ from reports import GNUPLOT, SWEEP_COLUMNS, ReportTest, svg_texts, sweep_rows
 class TextFromOutside(ReportTest):
     """Names of folders and cells of tables are shown as they are, and nothing is run."""
 
-    HOSTILE = ["a]]>b &#x0;c &#x3c;d>", 
+    HOSTILE = [
+        "a]]>b &#x0;c &#x3c;d>",
         "`touch PWN`calcium",
         "it's $HOME ${x} @x \"q\" \\n \\ 2/3",
         "'; system('touch PWN'); '",
