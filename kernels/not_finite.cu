@@ -38,8 +38,9 @@ __device__ inline bool is_finite(double x) {
 /// Of a value and its moments in rows.
 template <class T>
 __device__ inline bool are_finite(const T* value, const T* moment1, const T* moment2, std::int64_t at) {
-  // Without short cuts, so that no load waits for another.
-  return is_finite(value[at]) & is_finite(moment1[at]) & is_finite(moment2[at]);
+  // All three are read before any is looked at, so that no load waits for another.
+  const T x = value[at], m = moment1[at], v = moment2[at];
+  return is_finite(x) && is_finite(m) && is_finite(v);
 }
 
 /// What the first lane of a row looks at beside the columns.
