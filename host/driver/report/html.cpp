@@ -123,7 +123,7 @@ std::string to_html(const NumberTable& table) {
 }
 
 std::string png_image(std::string_view bytes, const std::string& description, double width) {
-  return formatted("<img width=\"%.0f\" alt=\"", width) + escaped(description) +
+  return formatted(R"(<img width="%.0f" alt=")", width) + escaped(description) +
          R"(" src="data:image/png;base64,)" + base64(bytes) + "\">";
 }
 
